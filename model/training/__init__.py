@@ -1,0 +1,1 @@
+"""From corpus archives to weights. Never imported by serving."""

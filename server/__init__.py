@@ -1,0 +1,1 @@
+"""The edges: HTTP, WebSocket, settings, command line."""

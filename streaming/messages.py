@@ -1,0 +1,177 @@
+"""Every message on the wire of `/v1/live`, in both directions. One class, one message.
+
+Text frames hold one JSON object each (subprotocol `tradefours.v1+json`). `seq` counts up from 0 on each
+side. Ticks are musical time, 480 to the quarter, counted by the client, whose side owns the clock.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+SUBPROTOCOL = "tradefours.v1+json"
+HEARTBEAT_S = 0.25  # both sides send one this often; three missed mean the other side is gone
+SILENCE_S = 3 * HEARTBEAT_S
+
+PartIndex = Annotated[int, Field(ge=0, le=15)]
+Pitch = Annotated[int, Field(ge=0, le=127)]
+Velocity = Annotated[int, Field(ge=1, le=127)]
+WireTick = Annotated[int, Field(ge=0, lt=2**40)]
+Mode = Literal["answer", "duet"]
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    seq: int = Field(default=0, ge=0, description="Counts up from 0 on each side.")
+
+
+# ---- from the client ---------------------------------------------------------------------------------
+
+
+class Hello(Message):
+    """The first message on every connection; answered by `welcome`."""
+
+    type: Literal["hello"] = "hello"
+    client: str = Field(default="", max_length=100, description="Name and version, for the log.")
+
+
+class PlayerPart(BaseModel):
+    """Who plays a part, and on what."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    part: PartIndex
+    program: int = Field(default=0, ge=0, le=128, description="General MIDI, 0-based; 128 is drums.")
+
+
+class Start(Message):
+    """Begin to play, or begin anew with other settings. Tick 0 is the first beat of bar 1."""
+
+    type: Literal["start"] = "start"
+    mode: Mode = "answer"
+    bpm: float = Field(default=120.0, ge=20, le=400)
+    meter: str = Field(default="4/4", max_length=8)
+    human: tuple[PlayerPart, ...] = Field(default=(PlayerPart(part=0),), min_length=1, max_length=15)
+    machine: tuple[PlayerPart, ...] = Field(default=(PlayerPart(part=1),), min_length=1, max_length=15)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    temperature: float = Field(default=0.95, gt=0, le=5)
+    top_p: float = Field(default=0.97, gt=0, le=1)
+    min_p: float = Field(default=0.02, ge=0, lt=1)
+    silence_ms: int = Field(default=350, ge=50, le=10_000, description="answer: this long after the last key is up.")
+    answer_bars: int = Field(default=4, ge=1, le=64, description="answer: at most this many bars.")
+    commit_beats: float = Field(default=0.5, gt=0, le=16, description="Notes this near will sound, come what may.")
+    lookahead_beats: float = Field(default=4.0, gt=0, le=64, description="The plan reaches this far.")
+
+
+class PlayedNote(Message):
+    """A key went down or came up on the human's side."""
+
+    type: Literal["note"] = "note"
+    tick: WireTick
+    part: PartIndex = 0
+    pitch: Pitch
+    velocity: int = Field(default=0, ge=0, le=127, description="0 means that the key came up.")
+
+
+class Transport(Message):
+    """`stop` ends the machine's playing at `tick`: the plan is cancelled; sounding notes end at once. The human's next note starts it again."""
+
+    type: Literal["transport"] = "transport"
+    action: Literal["stop"]
+    tick: WireTick
+
+
+class Control(Message):
+    """Change how the machine plays, now. Fields left out stay as they are."""
+
+    type: Literal["control"] = "control"
+    mode: Mode | None = None
+    temperature: float | None = Field(default=None, gt=0, le=5)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    min_p: float | None = Field(default=None, ge=0, lt=1)
+
+
+class ClientHeartbeat(Message):
+    """Sent every 250 ms. `tick` is null until the client's clock runs. `ping_ns` comes back as it was."""
+
+    type: Literal["heartbeat"] = "heartbeat"
+    tick: WireTick | None = None
+    ping_ns: int = 0
+
+
+class ClientBye(Message):
+    """The client leaves on purpose."""
+
+    type: Literal["bye"] = "bye"
+
+
+# ---- from the server ---------------------------------------------------------------------------------
+
+
+class Welcome(Message):
+    """Answers `hello`."""
+
+    type: Literal["welcome"] = "welcome"
+    session: str = Field(description="Identity of this session, for logs.")
+    server: str = Field(description="Version of the server.")
+    model: str = Field(description="Name of the network that plays.")
+
+
+class PlannedNote(BaseModel):
+    """A note that the machine means to play."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: int = Field(ge=0, description="Unique in the session.")
+    tick: WireTick
+    duration: int = Field(ge=1, description="Ticks.")
+    part: PartIndex
+    pitch: Pitch
+    velocity: Velocity
+
+
+class Plan(Message):
+    """Changes of the plan. A note is added as tentative, then committed (it will sound) or cancelled (it will not)."""
+
+    type: Literal["plan"] = "plan"
+    add: tuple[PlannedNote, ...] = ()
+    commit: tuple[int, ...] = ()
+    cancel: tuple[int, ...] = ()
+    silence: bool = Field(default=False, description="End every sounding note of the machine now.")
+    answers_seq: int | None = Field(default=None, description="The newest `note` or `control` that this plan has heard.")
+
+
+class ServerHeartbeat(Message):
+    """Answers each heartbeat of the client."""
+
+    type: Literal["heartbeat"] = "heartbeat"
+    tick: WireTick | None = Field(default=None, description="Where the server believes the client's clock to be.")
+    ping_ns: int = 0
+    sounding: tuple[int, ...] = Field(default=(), description="Ids of the notes that sound at `tick`, by the plan.")
+    tokens_per_second: float = 0.0
+    late: int = Field(default=0, description="Notes that came too late to be played, in all.")
+
+
+class ErrorMessage(Message):
+    """Something the client sent was wrong (`fatal` false: it was ignored), or the session cannot go on."""
+
+    type: Literal["error"] = "error"
+    code: str
+    reason: str
+    fatal: bool = False
+
+
+class ServerBye(Message):
+    """The server ends the session; nothing follows."""
+
+    type: Literal["bye"] = "bye"
+    reason: str = ""
+
+
+ClientMessage = Annotated[
+    Hello | Start | PlayedNote | Transport | Control | ClientHeartbeat | ClientBye, Field(discriminator="type")
+]
+ServerMessage = Annotated[Welcome | Plan | ServerHeartbeat | ErrorMessage | ServerBye, Field(discriminator="type")]
+
+client_message: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
+server_message: TypeAdapter[ServerMessage] = TypeAdapter(ServerMessage)
