@@ -1,0 +1,70 @@
+"""What a caller asks of an engine, and the engine's shape. Free of torch, so that sessions may speak it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from model.tokens.grammar import Ranges
+from music.errors import BadSetting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a token is drawn from its allowed slice."""
+
+    temperature: float = 1.0  # 0 takes the likeliest
+    top_p: float = 1.0  # keep the smallest set that holds this much probability
+    min_p: float = 0.0  # drop what is less likely than this share of the likeliest
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0 or not 0 < self.top_p <= 1 or not 0 <= self.min_p < 1:
+            raise BadSetting(f"expected temperature >= 0, 0 < top_p <= 1 and 0 <= min_p < 1, got {self}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """One token to be drawn: from these slices of the vocabulary, so."""
+
+    allowed: Ranges
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Work for one sequence: rewind to `keep` tokens, append, and perhaps draw the next.
+
+    The drawn token is appended by the engine only with the next step's `append`: what a caller never
+    sends back was never played.
+    """
+
+    keep: int
+    append: tuple[int, ...] = ()
+    draw: Draw | None = None
+
+
+class EngineSequence(Protocol):
+    """One sequence's tokens inside an engine."""
+
+    @property
+    def length(self) -> int: ...
+
+    def close(self) -> None:
+        """Free its memory."""
+
+
+S = TypeVar("S", bound=EngineSequence)
+
+
+class Engine(Protocol[S]):
+    """Engine thread only; blocks while it computes."""
+
+    @property
+    def capacity(self) -> int:
+        """The most tokens a sequence may hold."""
+
+    def open(self, seed: int) -> S: ...
+
+    def fork(self, sequence: S, seed: int) -> S: ...
+
+    def run(self, work: Sequence[tuple[S, Step]]) -> list[int | None]:
+        """One step for each sequence, batched; the drawn token or None, in order."""
