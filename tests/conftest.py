@@ -1,0 +1,61 @@
+"""What all tests share: how hard hypothesis tries, the real MIDI corpus, and a JACK server."""
+
+import os
+import shutil
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.jack import private_jack
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# No deadline: a busy machine is no bug. In CI the same examples every time, so that a red run is red again.
+settings.register_profile("local", deadline=None, max_examples=60)
+settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session")
+def corpus_archive() -> Path:
+    """The archive of real MIDI files: `TRADEFOURS_CORPUS`, or the one beside the checkout."""
+    archive = Path(os.environ.get("TRADEFOURS_CORPUS", ROOT.parent / "shared/data/open.tar.xz"))
+    if not archive.is_file():
+        pytest.skip(f"needs real MIDI: no archive at {archive} (TRADEFOURS_CORPUS may name another)")
+    return archive
+
+
+@pytest.fixture(scope="session")
+def corpus_dir(corpus_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The corpus unpacked: `manifest.csv` and `<source>/<path>.mid`. About 210 MB, for this run only."""
+    folder = tmp_path_factory.mktemp("corpus")
+    with tarfile.open(corpus_archive) as archive:
+        # By hand: early releases of Python 3.11 have no extraction filters, later ones warn without.
+        for member in archive:
+            content = archive.extractfile(member)
+            if content is None:
+                continue
+            target = (folder / member.name).resolve()
+            assert target.is_relative_to(folder), f"{member.name} would leave the folder"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.read())
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def jack_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """A JACK server of this test's own. Its environment is set here already; it is yielded for subprocesses.
+
+    Mark the test `jack`. Open ports with the API `UNIX_JACK` and close them before the test ends.
+    """
+    if sys.platform != "linux" or shutil.which("jackd") is None or shutil.which("jack_lsp") is None:
+        pytest.skip("needs Linux with jackd and jack_lsp (on Debian 12: apt install jackd2)")
+    with private_jack(tmp_path / "jack.log") as env:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        yield env
