@@ -1,0 +1,282 @@
+"""MIDI ports on one side, a live session on the other: what a player with a DAW or a keyboard runs.
+
+The ports open first and stay open while connections come and go; whenever the connection is lost, all falls silent.
+Knows no network and no model: the server's plans say what to play.
+"""
+
+import asyncio
+import json
+import logging
+import random
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic_ns
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from clients.held_keys import HeldKeys, KeyEvent
+from clients.live import LiveClient
+from clients.out_port import OutPort
+from clients.player_side import HumanNote, PlayerSide
+from clients.ports import InputPort, open_input
+from clients.times import Times
+from music.errors import BadSetting, PortError, TradefoursError
+from music.time import Meter, Nanos, Tick
+from streaming.messages import ErrorMessage, Mode, Plan, PlayerPart, Start
+
+INPUT_NAME: Final = "Tradefours In"
+OUTPUT_NAME: Final = "Tradefours Out"
+HUMAN_PART: Final = 0
+MACHINE_PART: Final = 1
+FIRST_PAUSE_S: Final = 0.05  # between attempts to connect; grows by GROWTH up to LONGEST_PAUSE_S
+GROWTH: Final = 1.6
+LONGEST_PAUSE_S: Final = 2.0
+STUCK_CHECK_S: Final = 1.0
+UNANSWERED: Final = 256  # human notes whose reaction time is still open
+
+log = logging.getLogger("bridge")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeOptions:
+    url: str = "ws://127.0.0.1:8765/v1/live"
+    input: str | None = None  # part of an existing port's name; None makes the virtual port `Tradefours In`
+    output: str | None = None  # likewise, `Tradefours Out`
+    api: str | None = None  # coremidi, alsa, jack or winmm; None takes the first that works
+    mode: Mode = "answer"
+    bpm: float = 120.0
+    meter: str = "4/4"
+    offset_ms: float = 0.0  # added to every due time; negative for an instrument that sounds late
+    program: int = 0  # of the machine, 0..127; 128 is drums
+    seed: int = 0
+    temperature: float = 0.95
+    stats: Path | None = None  # a JSON file, written at the end
+
+    def start(self) -> Start:
+        """The message that asks for these settings. Raises BadSetting."""
+        Meter.parse(self.meter)
+        try:
+            return Start(
+                mode=self.mode,
+                bpm=self.bpm,
+                meter=self.meter,
+                human=(PlayerPart(part=HUMAN_PART),),
+                machine=(PlayerPart(part=MACHINE_PART, program=self.program),),
+                seed=self.seed,
+                temperature=self.temperature,
+            )
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise BadSetting(f"expected a valid {where}, got {first['input']!r}: {first['msg']}") from error
+
+
+class Bridge:
+    """`run` until told to stop. One bridge, one event loop."""
+
+    def __init__(self, options: BridgeOptions) -> None:
+        self._options = options
+        self._start = options.start()
+        self._keys = HeldKeys()
+        offset = Nanos(round(options.offset_ms * 1e6))
+        self._side = PlayerSide(options.bpm, {MACHINE_PART: options.program}, offset)
+        self._to_send: asyncio.Queue[HumanNote] | None = None  # None while not connected
+        self._reaction = Times()
+        self._round_trip = Times()
+        self._unanswered: dict[int, Nanos] = {}  # seq of a human note: when it was sent
+        self._answered = False
+        self._last_complaint = ""
+        self._pause_s = FIRST_PAUSE_S
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._out = OutPort(
+            options.output or OUTPUT_NAME, virtual=options.output is None, api=options.api, failed=self._give_up
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set. Raises PortError when a port cannot be had, or is lost for good."""
+        entry: InputPort | None = None
+        try:
+            await self._out.open()
+            entry = self._open_input()
+            log.info("ports open: %s, %s", entry.name, self._out.name)
+            await self._until(stop)
+        finally:
+            if entry is not None:
+                entry.close()
+            await self._out.close()
+            self._report()
+
+    def statistics(self) -> dict[str, Any]:
+        """Notes sent to the port, and times in milliseconds: `lateness` at the port, `reaction` from a human note
+        to the first plan that heard it, `round_trip` of heartbeats."""
+        return {
+            "notes_on": self._out.notes_on,
+            "notes_off": self._out.notes_off,
+            "dropped": self._side.dropped,
+            "lateness": self._out.lateness.summary_ms(),
+            "reaction": self._reaction.summary_ms(),
+            "round_trip": self._round_trip.summary_ms(),
+        }
+
+    # ---- keys, in ------------------------------------------------------------------------------------
+
+    def _open_input(self) -> InputPort:
+        loop = asyncio.get_running_loop()
+        options = self._options
+
+        def arrived(message: bytes, at: Nanos) -> None:  # in the driver's thread
+            loop.call_soon_threadsafe(self._hear, message, at)
+
+        return open_input(options.input or INPUT_NAME, arrived, virtual=options.input is None, api=options.api)
+
+    def _hear(self, message: bytes, at: Nanos) -> None:
+        self._play(self._keys.hear(message, at))
+
+    def _play(self, events: list[KeyEvent]) -> None:
+        if self._to_send is None:
+            return
+        for event in events:
+            if not self._side.clock.runs:
+                log.info("first note")
+            self._to_send.put_nowait(self._side.play(event))
+
+    async def _release_stuck_keys(self) -> None:
+        while True:
+            await asyncio.sleep(STUCK_CHECK_S)
+            self._play(self._keys.release_stuck(Nanos(monotonic_ns())))
+
+    # ---- the connection ------------------------------------------------------------------------------
+
+    async def _until(self, stop: asyncio.Event) -> None:
+        tasks = [asyncio.ensure_future(work) for work in (stop.wait(), self._stay_connected(), self._failure)]
+        tasks.append(asyncio.create_task(self._release_stuck_keys()))
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _stay_connected(self) -> None:
+        while True:
+            try:
+                async with LiveClient(self._options.url, tick=self._tick, client="tradefours-bridge") as live:
+                    await self._converse(live)
+            except TradefoursError as error:
+                self._complain(str(error))
+            finally:
+                self._fall_silent()
+            await asyncio.sleep(self._pause_s * random.uniform(0.8, 1.2))
+            self._pause_s = min(LONGEST_PAUSE_S, self._pause_s * GROWTH)
+
+    async def _converse(self, live: LiveClient) -> None:
+        assert live.welcome is not None
+        log.info("connected to %s, model %s", self._options.url, live.welcome.model)
+        self._round_trip = live.round_trip
+        self._begin_anew()
+        await live.start(**self._start.model_dump(exclude={"type", "seq"}))
+        sending = asyncio.create_task(self._send_notes(live))
+        try:
+            async for message in live:
+                self._pause_s, self._last_complaint = FIRST_PAUSE_S, ""
+                if isinstance(message, Plan):
+                    self._follow(message)
+                elif isinstance(message, ErrorMessage):
+                    self._complain(f"the server says: {message.reason}")
+            log.info("the server said goodbye")
+        finally:
+            sending.cancel()
+
+    def _begin_anew(self) -> None:
+        self._keys.release_all(Nanos(0))  # keys down since before are no part of the new session
+        self._side.reset()
+        self._unanswered.clear()
+        self._answered = False
+        self._to_send = asyncio.Queue()
+
+    async def _send_notes(self, live: LiveClient) -> None:
+        assert self._to_send is not None
+        while True:
+            note = await self._to_send.get()
+            now = Nanos(monotonic_ns())
+            try:
+                seq = await live.note(note.tick, note.pitch, note.velocity, HUMAN_PART)
+            except TradefoursError:
+                return  # the reader of messages meets the same end, and says so
+            if len(self._unanswered) < UNANSWERED:
+                self._unanswered[seq] = now
+
+    def _follow(self, plan: Plan) -> None:
+        now = Nanos(monotonic_ns())
+        if plan.silence:
+            self._out.silence()
+        for sound in self._side.follow(plan, now):
+            self._out.schedule(**asdict(sound))
+            if not self._answered:
+                self._answered = True
+                log.info("answered")
+        if plan.answers_seq is not None:
+            for seq in [seq for seq in self._unanswered if seq <= plan.answers_seq]:
+                self._reaction.add(now - self._unanswered.pop(seq))
+
+    def _fall_silent(self) -> None:
+        self._to_send = None
+        self._side.reset()
+        self._out.silence()
+
+    def _tick(self) -> Tick | None:
+        return self._side.clock.tick_at(Nanos(monotonic_ns()))
+
+    # ---- what the user reads -------------------------------------------------------------------------
+
+    def _complain(self, sentence: str) -> None:
+        if sentence != self._last_complaint:  # said once, however often it is tried again
+            log.warning("%s", sentence)
+            self._last_complaint = sentence
+
+    def _give_up(self, error: PortError) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)
+
+    def _report(self) -> None:
+        statistics = self.statistics()
+        late = statistics["lateness"]
+        log.info(
+            "played %d notes, ended %d; late by p50 %.2f, p95 %.2f, p99 %.2f ms",
+            *(statistics["notes_on"], statistics["notes_off"]),
+            *(late["p50_ms"], late["p95_ms"], late["p99_ms"]),
+        )
+        if self._options.stats:
+            self._options.stats.write_text(json.dumps(statistics, indent=2) + "\n")
+
+
+async def _run_until_signal(options: BridgeOptions) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask_to_stop(*_: object) -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):
+            try:
+                loop.add_signal_handler(number, ask_to_stop)
+            except NotImplementedError:  # Windows
+                signal.signal(number, ask_to_stop)
+    await Bridge(options).run(stop)
+
+
+def run_bridge(options: BridgeOptions) -> int:
+    """The bridge, until ctrl-C or SIGTERM (0), or until a port cannot be had (1, and a sentence on stderr)."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
+    try:
+        asyncio.run(_run_until_signal(options))
+    except TradefoursError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0

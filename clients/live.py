@@ -1,0 +1,194 @@
+"""A typed Python client of `/v1/live`.
+
+    async with LiveClient("ws://127.0.0.1:8765/v1/live") as live:
+        await live.start(mode="answer", bpm=100)
+        await live.note(tick=0, pitch=60, velocity=90)
+        async for message in live:
+            ...  # Plan, ServerHeartbeat, ErrorMessage
+
+It sends heartbeats, measures the round trip and notices a server that fell silent. Knows no ports and no clock of
+music: the caller says what tick it is.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from time import monotonic_ns
+from types import TracebackType
+from typing import Any, Final, Self
+
+from pydantic import ValidationError
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.typing import Subprotocol
+
+from clients.times import Times
+from music.errors import TradefoursError
+from music.time import Tick
+from streaming.messages import (
+    HEARTBEAT_S,
+    SILENCE_S,
+    SUBPROTOCOL,
+    ClientBye,
+    ClientHeartbeat,
+    ClientMessage,
+    Control,
+    ErrorMessage,
+    Hello,
+    PlayedNote,
+    ServerBye,
+    ServerHeartbeat,
+    ServerMessage,
+    Start,
+    Transport,
+    Welcome,
+    server_message,
+)
+
+OPEN_S: Final = 5.0
+CLOSE_S: Final = 0.5
+UNREAD_MESSAGES: Final = 4096  # a caller that leaves more of them unread loses the connection, not the server's memory
+
+
+def tradefours_version() -> str:
+    try:
+        return version("tradefours")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class LiveClient:
+    """One connection to a live session. Use from one event loop; `note` waits only for room in the socket."""
+
+    def __init__(self, url: str, *, tick: Callable[[], Tick | None] = lambda: None, client: str = "") -> None:
+        """`tick` tells the heartbeat where the caller's clock is; None while it stands."""
+        self.url = url
+        self.round_trip = Times()
+        self.welcome: Welcome | None = None
+        self._tick = tick
+        self._client = client or f"tradefours-python {tradefours_version()}"
+        self._socket: ClientConnection | None = None
+        self._seq = 0
+        self._unread: asyncio.Queue[ServerMessage | TradefoursError | None] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._socket = await self._connect()
+        try:
+            await self._send(Hello(client=self._client))
+            self.welcome = await self._receive_welcome()
+        except BaseException:
+            await self._socket.close()
+            raise
+        self._tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._read())]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        assert self._socket is not None
+        with suppress(TradefoursError):
+            await self._send(ClientBye())
+        await self._socket.close()
+
+    async def start(self, **settings: Any) -> int:
+        """Begin to play; the settings are the fields of `Start`. Returns the message's seq, as all senders do."""
+        return await self._send(Start(**settings))
+
+    async def note(self, tick: int, pitch: int, velocity: int, part: int = 0) -> int:
+        """A key went down, or came up (velocity 0)."""
+        return await self._send(PlayedNote(tick=tick, part=part, pitch=pitch, velocity=velocity))
+
+    async def control(self, **changes: Any) -> int:
+        """Change how the machine plays; the changes are the fields of `Control`."""
+        return await self._send(Control(**changes))
+
+    async def stop(self, tick: int) -> int:
+        """The machine rests from `tick` until the next human note."""
+        return await self._send(Transport(action="stop", tick=tick))
+
+    async def __aiter__(self) -> AsyncIterator[ServerMessage]:
+        """Every message after `welcome`. Ends after `bye`; raises TradefoursError when the connection is lost."""
+        while (message := await self._unread.get()) is not None:
+            if isinstance(message, TradefoursError):
+                raise message
+            yield message
+
+    async def _connect(self) -> ClientConnection:
+        try:
+            socket = await connect(
+                self.url,
+                subprotocols=[Subprotocol(SUBPROTOCOL)],
+                compression=None,  # messages are small; deflating them costs more time than it saves
+                proxy=None,
+                ping_interval=None,  # heartbeats do this in both directions, and faster
+                open_timeout=OPEN_S,
+                close_timeout=CLOSE_S,
+            )
+        except InvalidURI as error:
+            raise TradefoursError(f"expected an address such as ws://127.0.0.1:8765/v1/live, got {self.url}") from error
+        except InvalidStatus as error:
+            status = error.response.status_code
+            raise TradefoursError(f"expected {self.url} to accept the connection, got HTTP status {status}") from error
+        except InvalidHandshake as error:
+            raise TradefoursError(f"expected a Tradefours server at {self.url}, got: {error}") from error
+        except (OSError, EOFError, ConnectionClosed) as error:
+            raise TradefoursError(f"expected a server at {self.url}, got none: {error}") from error
+        if socket.subprotocol != SUBPROTOCOL:
+            await socket.close()
+            raise TradefoursError(f"expected {self.url} to speak {SUBPROTOCOL}, got {socket.subprotocol or 'none'}")
+        return socket
+
+    async def _receive_welcome(self) -> Welcome:
+        message = await self._receive(OPEN_S)
+        if isinstance(message, ErrorMessage):
+            raise TradefoursError(f"expected {self.url} to welcome us, got: {message.reason}")
+        if not isinstance(message, Welcome):
+            raise TradefoursError(f"expected {self.url} to welcome us, got {message.type!r}")
+        return message
+
+    async def _send(self, message: ClientMessage) -> int:
+        if self._socket is None:
+            raise TradefoursError("expected an open connection, got one before `async with`")
+        numbered = message.model_copy(update={"seq": self._seq})
+        self._seq += 1
+        try:
+            await self._socket.send(numbered.model_dump_json())
+        except ConnectionClosed as error:
+            raise TradefoursError(f"expected {self.url} to stay, but it left: {error}") from error
+        return numbered.seq
+
+    async def _receive(self, timeout_s: float) -> ServerMessage:
+        assert self._socket is not None
+        try:
+            async with asyncio.timeout(timeout_s):
+                return server_message.validate_json(await self._socket.recv())
+        except TimeoutError as error:
+            raise TradefoursError(f"expected a heartbeat of {self.url} within {timeout_s:g} s, got silence") from error
+        except ConnectionClosed as error:
+            raise TradefoursError(f"expected {self.url} to stay, but it left: {error}") from error
+        except ValidationError as error:
+            raise TradefoursError(f"expected a message of {SUBPROTOCOL}, got: {error.errors()[0]['msg']}") from error
+
+    async def _beat(self) -> None:
+        with suppress(TradefoursError):  # the reader says so
+            while True:
+                await self._send(ClientHeartbeat(tick=self._tick(), ping_ns=monotonic_ns()))
+                await asyncio.sleep(HEARTBEAT_S)
+
+    async def _read(self) -> None:
+        try:
+            while not isinstance(message := await self._receive(SILENCE_S), ServerBye):
+                if isinstance(message, ServerHeartbeat) and message.ping_ns:
+                    self.round_trip.add(monotonic_ns() - message.ping_ns)
+                if self._unread.qsize() >= UNREAD_MESSAGES:
+                    raise TradefoursError(f"expected messages to be read, got {UNREAD_MESSAGES} unread ones")
+                self._unread.put_nowait(message)
+            self._unread.put_nowait(message)
+            self._unread.put_nowait(None)
+        except TradefoursError as error:
+            self._unread.put_nowait(error)

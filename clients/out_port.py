@@ -1,0 +1,118 @@
+"""The bridge's end of the output port, which lives in a process of its own (`clients/port_process.py`).
+
+Knows no notes' meaning: what to sound, when, on which channel. Starts the process again when it dies.
+"""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic_ns
+from typing import Any, Final
+
+from clients.times import Times
+from music.errors import PortError
+from music.time import Nanos
+
+OPEN_S: Final = 10.0
+QUIT_S: Final = 2.0
+SOON: Final = Nanos(5_000_000_000)  # a process that dies this young will not live the next time either
+
+log = logging.getLogger("bridge")
+
+
+class OutPort:
+    """Use from one event loop. `schedule` and `silence` never block."""
+
+    def __init__(self, name: str, *, virtual: bool, api: str | None, failed: Callable[[PortError], None]) -> None:
+        """`failed` is called once, when the port is gone for good."""
+        self.name = name
+        self.notes_on = 0
+        self.notes_off = 0
+        self.lateness = Times()
+        self._command = [sys.executable, "-m", "clients.port_process", "--name", name]
+        self._command += [] if virtual else ["--existing"]
+        self._command += ["--api", api] if api else []
+        self._failed = failed
+        self._process: asyncio.subprocess.Process | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._leaving = False
+
+    async def open(self) -> None:
+        """Raises PortError when the port cannot be had."""
+        self.name = await self._start()
+        self._watching = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        """Ends all that sounds, and waits until the port process is gone."""
+        self._leaving = True
+        if self._process is None or self._watching is None:
+            return
+        self._tell({"quit": True})
+        try:
+            await asyncio.wait_for(self._watching, QUIT_S)
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
+    def schedule(self, id: int, due: Nanos, off: Nanos, channel: int, pitch: int, velocity: int) -> None:
+        note = {"id": id, "due": due, "off": off, "channel": channel, "pitch": pitch, "velocity": velocity}
+        self._tell({"on": note})
+
+    def silence(self) -> None:
+        """End all that sounds, and forget what was scheduled."""
+        self._tell({"silence": True})
+
+    def _tell(self, command: dict[str, Any]) -> None:
+        # A dead process's pipe swallows the line; `_watch` has seen it or is about to.
+        if self._process and self._process.stdin and not self._process.stdin.is_closing():
+            self._process.stdin.write(json.dumps(command).encode() + b"\n")
+
+    async def _start(self) -> str:
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*self._command, stdin=pipe, stdout=pipe)
+        assert process.stdout is not None
+        try:
+            report = json.loads(await asyncio.wait_for(process.stdout.readline(), OPEN_S) or b"{}")
+        except TimeoutError:
+            report = {}
+        if "ready" not in report:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise PortError(report.get("error") or f"expected the port {self.name!r} to open, got no answer")
+        self._process = process
+        return str(report["port"])
+
+    async def _watch(self) -> None:
+        """Read reports for as long as there is a process; start another when one dies."""
+        while True:
+            started = monotonic_ns()
+            assert self._process is not None
+            status = await self._read_reports(self._process)
+            if self._leaving:
+                return
+            try:
+                if monotonic_ns() - started < SOON:
+                    raise PortError(f"expected the port process to stay, but it ended with status {status}")
+                log.warning("the port process ended with status %s: starting it again", status)
+                await self._start()
+                self._tell({"panic": True})  # an instrument may still sound what the dead process began
+            except PortError as error:
+                self._failed(error)
+                return
+
+    async def _read_reports(self, process: asyncio.subprocess.Process) -> int:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            report = json.loads(line)
+            if "played" in report:
+                self.notes_on += 1
+                self.lateness.add(report["late_ns"])
+            elif "ended" in report:
+                self.notes_off += 1
+            else:
+                log.warning("port process: %s", report.get("error", report))
+        return await process.wait()

@@ -1,0 +1,169 @@
+"""The output port in a process of its own: `python -m clients.port_process --name "Tradefours Out"`.
+
+Alone, its timing shares no interpreter lock with anyone, and it outlives a killed bridge long enough to end every
+sounding note. It knows no ticks and no server. It reads JSON lines from stdin,
+
+    {"on": {"id": 7, "due": 1, "off": 2, "channel": 0, "pitch": 60, "velocity": 90}}    due, off: time.monotonic_ns()
+    {"silence": true}                end all that sounds, forget what waits
+    {"panic": true}                  that, and all notes off on all channels
+    {"quit": true}
+
+and reports JSON lines on stdout: `{"ready": true, "port": ...}`, `{"played": id, "late_ns": n}` for every note-on,
+`{"ended": id}` for every note-off, `{"error": ...}`. End of stdin, SIGTERM or a reader that is gone mean quit.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import monotonic_ns
+from typing import Any, Final, Protocol
+
+from clients.ports import open_output
+from music.errors import BadSetting, PortError
+from music.time import Nanos
+from streaming.playout import Playout, PortMessage
+
+REALTIME_PRIORITY: Final = 5
+SUSTAIN: Final = 64
+ALL_NOTES_OFF: Final = 123
+QUIT: Final = b'{"quit": true}'
+
+Lines = SimpleQueue[bytes]
+
+
+class Port(Protocol):
+    """What a player needs from a port; tests pass a recording one."""
+
+    def send(self, message: Sequence[int]) -> None: ...
+
+
+class Player:
+    """Plays what the lines schedule. `report` must not block."""
+
+    def __init__(self, port: Port, report: Callable[[dict[str, Any]], None]) -> None:
+        self._port = port
+        self._report = report
+        self._playout = Playout()
+        self._channels: set[int] = set()  # that ever sounded
+
+    def run(self, lines: Lines) -> None:
+        """Until a line says quit; whatever happens, all that sounds is ended."""
+        try:
+            while self.obey(self._next_line(lines)):
+                self._send(self._playout.pop_due(Nanos(monotonic_ns())))
+        finally:
+            self.end()
+
+    def obey(self, line: bytes | None) -> bool:
+        """False for quit. A line that makes no sense is reported and changes nothing."""
+        if line is None:
+            return True
+        try:
+            command = json.loads(line)
+            if "on" in command:
+                self._playout.schedule(**command["on"])
+            elif "silence" in command:
+                self._send(self._playout.silence())
+            elif "panic" in command:
+                self._channels.update(range(16))
+                self.end()
+            return "quit" not in command
+        except (ValueError, TypeError, BadSetting) as error:
+            self._report({"error": f"expected a command, got {line[:200]!r}: {error}"})
+            return True
+
+    def end(self) -> None:
+        """End every sounding note, then tell each channel so for synths that lost count."""
+        self._send(self._playout.silence())
+        for channel in sorted(self._channels):
+            self._port.send((0xB0 | channel, SUSTAIN, 0))
+            self._port.send((0xB0 | channel, ALL_NOTES_OFF, 0))
+        self._channels.clear()
+
+    def _next_line(self, lines: Lines) -> bytes | None:
+        """The next line, or None when a note is due first. Sleeps; never spins."""
+        due = self._playout.next_due()
+        with suppress(Empty):
+            return lines.get(timeout=None if due is None else max(0, due - monotonic_ns()) / 1e9)
+        return None
+
+    def _send(self, messages: Iterable[PortMessage]) -> None:
+        for message in messages:
+            status = 0x90 if message.is_on else 0x80
+            self._port.send((status | message.channel, message.pitch, message.velocity))
+            if message.is_on:
+                self._channels.add(message.channel)
+                self._report({"played": message.id, "late_ns": monotonic_ns() - message.due})
+            else:
+                self._report({"ended": message.id})
+
+
+def read_lines(lines: Lines) -> None:
+    """Hand on stdin, line by line; its end is a quit. Runs in a thread of its own."""
+    rest = b""
+    while chunk := os.read(0, 1 << 16):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            lines.put(line)
+    lines.put(QUIT)
+
+
+class Reports:
+    """Writes reports to stdout and never waits for their reader: one that does not fit is lost."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        with suppress(OSError, AttributeError):  # pipes of Windows cannot
+            os.set_blocking(1, False)
+
+    def __call__(self, report: dict[str, Any]) -> None:
+        try:
+            os.write(1, json.dumps(report).encode() + b"\n")  # short enough for a pipe to take whole or not at all
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._lines.put(QUIT)  # nobody listens any more
+
+
+def ask_for_realtime() -> None:
+    """Wake up on time even on a busy machine, where this system lets us."""
+    with suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(REALTIME_PRIORITY))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m clients.port_process", description="A MIDI output port.")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--existing", action="store_true", help="open the port whose name contains NAME")
+    parser.add_argument("--api")
+    options = parser.parse_args()
+
+    lines: Lines = SimpleQueue()
+    report = Reports(lines)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches all: the bridge decides
+    for name in ("SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):
+            signal.signal(number, lambda *_: lines.put(QUIT))
+    try:
+        port = open_output(options.name, virtual=not options.existing, api=options.api)
+    except PortError as error:
+        report({"error": str(error)})
+        return 1
+    report({"ready": True, "port": port.name})
+    ask_for_realtime()
+    Thread(target=read_lines, args=(lines,), daemon=True).start()
+    try:
+        Player(port, report).run(lines)
+    finally:
+        port.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""MIDI ports of this system: made, found by name, opened, closed. A thin wrapper over python-rtmidi.
+
+Knows no notes and no music: bytes out, bytes and their moment in. Where a port cannot be had, the error says why
+and what to do.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from re import sub
+from time import monotonic_ns
+from typing import Any, Final
+
+from clients.timestamps import DriverTimes
+from music.errors import PortError
+from music.time import Nanos
+
+API_VARIABLE: Final = "TRADEFOURS_MIDI_API"
+APIS: Final = {  # in the order in which they are tried: the name users say, rtmidi's constant
+    "coremidi": "API_MACOSX_CORE",
+    "alsa": "API_LINUX_ALSA",
+    "jack": "API_UNIX_JACK",
+    "winmm": "API_WINDOWS_MM",
+}
+NO_MIDI: Final = (
+    "expected a MIDI system (CoreMIDI, the ALSA sequencer, a running JACK server, or Windows MM), got none: "
+    "on Linux load the module snd-seq or start a JACK server, or play in the browser"
+)
+
+Heard = Callable[[bytes, Nanos], None]  # runs in the driver's thread; must not block
+
+
+@dataclass(frozen=True, slots=True)
+class PortNames:
+    api: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+class InputPort:
+    """An open input; `heard` of `open_input` is called until `close`."""
+
+    def __init__(self, name: str, driver: Any) -> None:
+        self.name = name
+        self._driver = driver
+
+    def close(self) -> None:
+        self._driver.cancel_callback()  # first: closing under a running callback can crash
+        self._driver.close_port()
+        self._driver.delete()
+
+
+class OutputPort:
+    """An open output."""
+
+    def __init__(self, name: str, driver: Any) -> None:
+        self.name = name
+        self._driver = driver
+
+    def send(self, message: Sequence[int]) -> None:
+        """Does not wait for the device. Use from one thread."""
+        self._driver.send_message(message)
+
+    def close(self) -> None:
+        """Waits until the driver has taken what was sent."""
+        self._driver.close_port()
+        self._driver.delete()
+
+
+def list_ports(api: str | None = None) -> PortNames:
+    """What can be opened by name on the chosen or the first working MIDI system."""
+    rtmidi = _rtmidi()
+    chosen = choose_api(api)
+    inputs, outputs = _open(rtmidi.MidiIn, chosen, "Tradefours list"), _open(rtmidi.MidiOut, chosen, "Tradefours list")
+    try:
+        return PortNames(chosen, _names(inputs), _names(outputs))
+    finally:
+        inputs.delete()
+        outputs.delete()
+
+
+def open_input(name: str, heard: Heard, *, virtual: bool = True, api: str | None = None) -> InputPort:
+    """A virtual port called `name`, or the existing one whose name contains `name`.
+
+    `heard` gets each message and when the driver saw it, in the driver's thread: it must only hand them on.
+    Clock, active sensing and sysex are left out.
+    """
+    rtmidi = _rtmidi()
+    driver, opened = _opened(rtmidi.MidiIn, rtmidi.MidiOut, name, virtual, choose_api(api))
+    times = DriverTimes()
+
+    def arrived(event: tuple[list[int], float], _: object) -> None:
+        message, interval_s = event
+        heard(bytes(message), times.stamp(interval_s, Nanos(monotonic_ns())))
+
+    driver.set_callback(arrived)
+    return InputPort(opened, driver)
+
+
+def open_output(name: str, *, virtual: bool = True, api: str | None = None) -> OutputPort:
+    """A virtual port called `name`, or the existing one whose name contains `name`."""
+    rtmidi = _rtmidi()
+    driver, opened = _opened(rtmidi.MidiOut, rtmidi.MidiIn, name, virtual, choose_api(api))
+    return OutputPort(opened, driver)
+
+
+def choose_api(wanted: str | None = None) -> str:
+    """The MIDI system asked for (or named by TRADEFOURS_MIDI_API), else the first one that works."""
+    rtmidi = _rtmidi()
+    wanted = wanted or os.environ.get(API_VARIABLE)
+    if wanted and wanted not in APIS:
+        raise PortError(f"expected a MIDI system out of {', '.join(APIS)}, got {wanted!r}")
+    compiled = rtmidi.get_compiled_api()
+    for name in [wanted] if wanted else APIS:
+        if getattr(rtmidi, APIS[name]) in compiled:
+            with suppress(PortError):
+                _open(rtmidi.MidiOut, name, "Tradefours probe").delete()
+                return name
+    raise PortError(f"expected the MIDI system {wanted} to answer, but it does not" if wanted else NO_MIDI)
+
+
+def _rtmidi() -> Any:
+    try:
+        import rtmidi
+    except ImportError as error:
+        raise PortError(
+            f"expected python-rtmidi for MIDI ports, but it cannot be imported ({error}): "
+            "run `pip install python-rtmidi`, for which Python 3.11 and 3.12 have ready wheels"
+        ) from error
+    return rtmidi
+
+
+def _open(kind: Any, api: str, client: str) -> Any:
+    """A driver object of `kind` (MidiIn or MidiOut), without a port yet."""
+    os.environ["JACK_NO_START_SERVER"] = "1"  # libjack would start one behind the user's back
+    rtmidi = _rtmidi()
+    try:
+        with _quiet_stderr():
+            driver = kind(getattr(rtmidi, APIS[api]), name=client)
+    except rtmidi.RtMidiError as error:
+        raise PortError(f"expected the MIDI system {api} to answer, got: {error}") from error
+    driver.set_error_callback(lambda *_: None)  # warnings only; errors still raise
+    return driver
+
+
+def _opened(kind: Any, other_side: Any, name: str, virtual: bool, api: str) -> tuple[Any, str]:
+    """A driver with its port open, and the port's full name.
+
+    A virtual input shows up among the others' outputs, and the other way round.
+    """
+    if virtual and api == "winmm":
+        raise PortError(
+            f"expected the name of an existing port, got none: Windows cannot make the port {name!r}, "
+            "so make one with loopMIDI and name it with --in or --out"
+        )
+    if virtual:
+        _refuse_twin(other_side, name, api)
+    driver = _open(kind, api, name)
+    if virtual:
+        driver.open_virtual_port(name)
+        return driver, name
+    try:
+        index, found = find_port(name, _names(driver))
+        driver.open_port(index, name=name)
+    except PortError:
+        driver.delete()
+        raise
+    except _rtmidi().RtMidiError as error:
+        driver.delete()
+        raise PortError(f"expected the port {name!r} to open, but another program may hold it: {error}") from error
+    return driver, found
+
+
+def _refuse_twin(other_side: Any, name: str, api: str) -> None:
+    probe = _open(other_side, api, "Tradefours probe")
+    try:
+        if any(port.split(":")[0] == name for port in _names(probe)):
+            raise PortError(f"expected to make the port {name!r}, but it is there already: stop the other bridge first")
+    finally:
+        probe.delete()
+
+
+def find_port(wanted: str, names: Sequence[str]) -> tuple[int, str]:
+    """Index and name of the first port that contains `wanted`, whatever its case; an exact match goes first."""
+    low = wanted.lower()
+    for index, name in sorted(enumerate(names), key=lambda pair: pair[1].lower() != low):
+        if low in name.lower():
+            return index, name
+    there = ", ".join(names) or "no ports at all"
+    raise PortError(f"expected a MIDI port whose name contains {wanted!r}, got {there}")
+
+
+def plain_name(name: str) -> str:
+    """Without the numbers that ALSA puts behind it, which change from boot to boot."""
+    return sub(r" \d+:\d+$", "", name)
+
+
+def _names(driver: Any) -> tuple[str, ...]:
+    return tuple(plain_name(name) for name in driver.get_ports())
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """libasound and libjack write to file descriptor 2 what the error already says."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    silent = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silent, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(silent)
+        os.close(saved)
