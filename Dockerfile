@@ -1,7 +1,7 @@
 # The server on a CPU. MIDI ports do not pass into a container: run `tradefours bridge` on the player's machine.
 #   docker build -t tradefours .
 #   docker run --rm -p 127.0.0.1:8765:8765 tradefours
-FROM python:3.12-slim
+FROM python:3.11-slim
 
 ENV PYTHONUNBUFFERED=1 \
     PIP_NO_CACHE_DIR=1 \
