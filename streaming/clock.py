@@ -58,7 +58,7 @@ class RemoteClock:
     def __init__(self, bpm: float) -> None:
         self._tempo = TempoMap([Tempo.from_bpm(bpm)])
         self._starts: deque[tuple[Nanos, Nanos]] = deque()  # (heard at, tick 0 at): earliest start first
-        self._newest = Tick(0)  # the latest tick ever told
+        self._newest = Tick(0)  # the latest tick this clock has told
 
     def heard(self, tick: Tick, now: Nanos) -> None:
         """A message that carries `tick` arrived at `now`."""
