@@ -1,0 +1,99 @@
+"""The routes: health, readiness, live play, the page that watches. Knows neither sockets nor how an engine is made."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI, WebSocket
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+
+from model.engine.work import Engine
+from server.connection import LiveConnection
+from server.guard import LOOPBACK_NAMES, Guard
+from server.host import SessionHost
+from server.settings import Settings, is_loopback
+from server.stage import Stage, server_version
+from server.watch import Gallery, WatchConnection
+from streaming.messages import SUBPROTOCOL
+
+PAGE: Final = Path(__file__).parent / "page"
+
+
+def build_app(settings: Settings, engine: Engine[Any], model_name: str, backend: str = "unknown") -> FastAPI:
+    """The app, whose `state.stage` is what its connections share. Starting it starts the engine's thread."""
+    host = SessionHost(engine, max_sessions=settings.max_sessions, inbox_messages=settings.inbox_messages)
+    gallery = Gallery(settings.max_watchers)
+    stage = Stage(settings=settings, host=host, gallery=gallery, model=model_name, backend=backend)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        host.start()
+        yield
+        await stage.clear("the server is stopping")
+        host.stop()
+
+    # No documentation pages: they would load scripts from elsewhere. docs/protocol.md says it all.
+    app = FastAPI(title="Tradefours", version=server_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.stage = stage
+    app.add_middleware(Guard, names=LOOPBACK_NAMES if is_loopback(settings.host) else None)
+    _add_health(app, stage)
+    _add_sockets(app, stage)
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    return app
+
+
+def _add_health(app: FastAPI, stage: Stage) -> None:
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        """The process is alive."""
+        return {"status": "alive", "version": server_version()}
+
+    @app.get("/ready")
+    async def ready() -> JSONResponse:
+        """Somebody can play: 200. Nobody can: 503, with the reason."""
+        body = {
+            "ready": stage.trouble is None,
+            "reason": stage.trouble,
+            "model": stage.model,
+            "backend": stage.backend,
+            "sessions": stage.host.status().sessions,
+            "capacity": stage.settings.max_sessions,
+        }
+        return JSONResponse(body, 200 if body["ready"] else 503)
+
+
+def _add_sockets(app: FastAPI, stage: Stage) -> None:
+    @app.websocket("/v1/live")
+    async def live(websocket: WebSocket) -> None:
+        offered = websocket.scope["subprotocols"]
+        if SUBPROTOCOL not in offered:
+            got = ", ".join(offered) or "none"
+            await _deny(websocket, 400, f"expected the WebSocket subprotocol {SUBPROTOCOL}, got {got}")
+        elif stage.trouble:
+            await _deny(websocket, 503, stage.trouble)
+        else:
+            await websocket.accept(SUBPROTOCOL)
+            await _until_gone(stage, LiveConnection(websocket, stage))
+
+    @app.websocket("/v1/watch")
+    async def watch(websocket: WebSocket) -> None:
+        if stage.is_closing:
+            await _deny(websocket, 503, "the server is stopping")
+            return
+        await websocket.accept()
+        outbox_messages = stage.settings.outbox_messages
+        await _until_gone(stage, WatchConnection(websocket, stage.gallery, stage.status, outbox_messages))
+
+
+async def _until_gone(stage: Stage, connection: LiveConnection | WatchConnection) -> None:
+    stage.connections.add(connection)
+    try:
+        await connection.run()
+    finally:
+        stage.connections.discard(connection)
+
+
+async def _deny(websocket: WebSocket, status: int, reason: str) -> None:
+    await websocket.send_denial_response(PlainTextResponse(reason, status))

@@ -1,0 +1,282 @@
+"""The sessions that play now, and the one thread that computes for all of them.
+
+The event loop calls the public methods; they take a lock that the engine thread holds for short stretches of
+Python only, never while the engine computes. Answers come back by each session's `emit`. Knows no socket.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+from model.engine.work import Engine, EngineSequence, Step
+from music.time import Nanos, Tick
+from server.numbers import HostStatus, Numbers
+from server.seat import Emit, Heard, Refused, Seat
+from streaming.messages import ClientHeartbeat, ErrorMessage, ServerHeartbeat, Start
+
+STOP_S: Final = 2.0  # the longest that `stop` waits for the engine
+URGENT_TURNS: Final = 16  # so many in a row at most: then one turn serves those who wait, too
+
+log = logging.getLogger(__name__)
+
+Work = list[tuple[Seat, Step]]
+
+
+def monotonic() -> Nanos:
+    return Nanos(time.monotonic_ns())
+
+
+class SessionHost:
+    """Owns the engine: nobody else may touch it while the host runs."""
+
+    def __init__(
+        self,
+        engine: Engine[Any],
+        *,
+        max_sessions: int = 4,
+        inbox_messages: int = 256,
+        now: Callable[[], Nanos] = monotonic,
+    ) -> None:
+        self._engine = engine
+        self._capacity = engine.capacity
+        self._max_sessions = max_sessions
+        self._inbox_messages = inbox_messages
+        self._now = now
+        self._lock = threading.Condition()  # guards everything below; notified when the engine thread has news
+        self._seats: list[Seat] = []
+        self._abandoned: list[EngineSequence] = []
+        self._numbers = Numbers()
+        self._urgent_turns = 0
+        self._failure: str | None = None
+        self._has_news = False
+        self._stopping = False
+        self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
+
+    # ---- event loop: none of these waits for the engine ---------------------------------------------
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread. One that computes for longer than two seconds is left to die with the process."""
+        with self._lock:
+            self._stopping = True
+            self._lock.notify()
+        self._thread.join(STOP_S)
+
+    def open(self, start: Start, emit: Emit, *, instead_of: Seat | None = None) -> Seat:
+        """Begin a session, perhaps in the place of another.
+
+        Raises Refused when the house is full, BadSetting when `start` makes no sense: then the other plays on.
+        """
+        with self._lock:
+            if self._failure:
+                raise Refused("engine_failed", self._failure, fatal=True)
+            if len(self._seats) - (instead_of in self._seats) >= self._max_sessions:
+                raise Refused("full", f"expected fewer than {self._max_sessions} players, got one more", fatal=True)
+            seat = Seat(start, emit, capacity=self._capacity, inbox_messages=self._inbox_messages)
+            if instead_of is not None:
+                self._drop(instead_of)
+            self._seats.append(seat)
+            self._tell()
+            return seat
+
+    def deliver(self, seat: Seat, message: Heard) -> None:
+        """Hand over what the player did. Raises Refused: fatal when the session's inbox is full."""
+        with self._lock:
+            seat.deliver(message, self._now())
+            self._tell()
+
+    def heartbeat(self, seat: Seat, beat: ClientHeartbeat) -> ServerHeartbeat:
+        with self._lock:
+            now = self._now()
+            if beat.tick is not None:
+                seat.hear_clock(beat.tick, now)
+                self._tell()
+            tick = seat.tick_at(now)
+            return ServerHeartbeat(
+                tick=tick,
+                ping_ns=beat.ping_ns,
+                sounding=() if tick is None else seat.session.sounding(tick),
+                tokens_per_second=self._numbers.tokens_per_second(now),
+                late=seat.session.late,
+            )
+
+    def tick_of(self, seat: Seat) -> Tick | None:
+        with self._lock:
+            return seat.tick_at(self._now())
+
+    def close(self, seat: Seat) -> None:
+        """End a session and free its memory. Closing again does nothing."""
+        with self._lock:
+            self._drop(seat)
+            self._tell()
+
+    def status(self) -> HostStatus:
+        with self._lock:
+            now = self._now()
+            return HostStatus(
+                failure=self._failure,
+                sessions=len(self._seats),
+                max_sessions=self._max_sessions,
+                steps=self._numbers.steps,
+                tokens=self._numbers.tokens,
+                tokens_per_second=self._numbers.tokens_per_second(now),
+                busy_share=self._numbers.busy_share(now),
+                reaction_p50_ns=self._numbers.reaction_ns(0.50),
+                reaction_p95_ns=self._numbers.reaction_ns(0.95),
+                reaction_p99_ns=self._numbers.reaction_ns(0.99),
+            )
+
+    # ---- engine thread --------------------------------------------------------------------------------
+
+    def turn(self) -> bool:
+        """Admit, poll, run, accept, emit. False when there was nothing to compute."""
+        self._admit()
+        with self._lock:
+            self._has_news = False
+            work = self._poll()
+        if work:
+            began = self._now()
+            tokens = self._engine.run([(seat.sequence, step) for seat, step in work])
+            ended = self._now()
+        with self._lock:
+            if work:
+                self._numbers.ran(sum(token is not None for token in tokens), began, ended)
+                self._accept(work, tokens)
+            self._emit()
+        return bool(work)
+
+    def _loop(self) -> None:
+        try:
+            while not self._stopping:
+                if not self.turn():
+                    self._rest()
+        except Exception as error:
+            self._fail(error)
+        self._leave()
+
+    def _admit(self) -> None:
+        """Open and close sequences: the engine may take its time, so without the lock."""
+        with self._lock:
+            abandoned, self._abandoned = self._abandoned, []
+            newcomers = [seat for seat in self._seats if seat.sequence is None]
+        for sequence in abandoned:
+            sequence.close()
+        for seat in newcomers:
+            sequence = self._engine.open(seat.seed)
+            with self._lock:
+                seat.sequence = sequence
+                if not seat.is_open:  # it left meanwhile
+                    self._abandoned.append(sequence)
+
+    def _poll(self) -> Work:
+        """The next step of those to whom an answer is owed, else of all."""
+        now = self._now()
+        ready = [(seat, tick) for seat in self._seats if (tick := seat.tick_at(now)) is not None]
+        for seat, tick in ready:
+            with self._minding(seat):
+                seat.read_inbox(tick)
+        ready = [(seat, tick) for seat, tick in ready if seat.is_open and seat.sequence is not None]
+        urgent = [(seat, tick) for seat, tick in ready if seat.session.urgent]
+        work = self._steps(urgent, now)
+        self._urgent_turns = self._urgent_turns + 1 if work else 0
+        if work and self._urgent_turns <= URGENT_TURNS:
+            return work
+        self._urgent_turns = 0
+        asked = {id(seat) for seat, _ in urgent}
+        return work + self._steps([(seat, tick) for seat, tick in ready if id(seat) not in asked], now)
+
+    def _steps(self, asked: list[tuple[Seat, Tick]], now: Nanos) -> Work:
+        work: Work = []
+        for seat, tick in asked:
+            with self._minding(seat):
+                step = seat.poll(tick, now)
+                if step is not None:
+                    work.append((seat, step))
+        return work
+
+    def _accept(self, work: Work, tokens: list[int | None]) -> None:
+        now = self._now()
+        for (seat, _), token in zip(work, tokens, strict=True):
+            tick = seat.tick_at(now)
+            if seat.is_open and tick is not None:
+                with self._minding(seat):
+                    seat.session.accept(token, tick)
+
+    def _emit(self) -> None:
+        now = self._now()
+        for seat in list(self._seats):
+            tick = seat.tick_at(now)
+            if tick is None:
+                continue
+            with self._minding(seat):
+                plan = seat.session.take_plan(tick)
+                if plan is not None:
+                    waited = seat.reaction_ns(plan, now)
+                    if waited is not None:
+                        self._numbers.reacted(waited)
+                    seat.emit(plan)
+
+    def _rest(self) -> None:
+        """Sleep until a session wants to be woken, or there is news."""
+        with self._lock:
+            if self._has_news or self._stopping:
+                return
+            now = self._now()
+            rests: list[float] = []
+            for seat in list(self._seats):
+                with self._minding(seat):
+                    rest = seat.rest_s(now)
+                    if rest is not None:
+                        rests.append(rest)
+            self._lock.wait(min(rests, default=None))
+
+    @contextmanager
+    def _minding(self, seat: Seat) -> Iterator[None]:
+        """A session that raises ends alone; the others play on."""
+        try:
+            yield
+        except Exception as error:
+            log.exception("a session failed")
+            self._drop(seat)
+            seat.emit(ErrorMessage(code="session_failed", reason=_sentence(error), fatal=True))
+
+    def _fail(self, error: Exception) -> None:
+        """The engine, or this thread, is broken: say so to everybody, and play no more."""
+        log.error("the engine failed", exc_info=error)
+        with self._lock:
+            self._failure = f"the engine failed: {_sentence(error)}"
+            for seat in list(self._seats):
+                self._drop(seat)
+                seat.emit(ErrorMessage(code="engine_failed", reason=self._failure, fatal=True))
+
+    def _leave(self) -> None:
+        with self._lock:
+            for seat in list(self._seats):
+                self._drop(seat)
+            for sequence in self._abandoned:
+                with suppress(Exception):  # a broken engine may break here, too; its memory goes with the process
+                    sequence.close()
+            self._abandoned.clear()
+
+    # ---- both, with the lock held ----------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        self._has_news = True
+        self._lock.notify()
+
+    def _drop(self, seat: Seat) -> None:
+        if not seat.is_open:
+            return
+        seat.is_open = False
+        self._seats.remove(seat)
+        if seat.sequence is not None:
+            self._abandoned.append(seat.sequence)
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) or type(error).__name__

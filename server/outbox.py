@@ -1,0 +1,61 @@
+"""Messages on their way to one WebSocket, in order, and how the connection ends. Knows no message's meaning.
+
+Overflow rule: at most `limit` messages wait. A client that lets more pile up does not read: what waits is thrown
+away and the connection ends with code 4008, because late notes are worse than none.
+"""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+TOO_SLOW: Final = 4008
+LONGEST_REASON: Final = 120  # bytes; a close frame holds 123
+
+
+class Outbox:
+    """Event loop only. `put` and `end` never block."""
+
+    def __init__(self, websocket: WebSocket, limit: int) -> None:
+        self.ended = asyncio.Event()  # nothing more will be put
+        self._websocket = websocket
+        self._limit = limit
+        self._waiting: deque[str] = deque()
+        self._news = asyncio.Event()
+        self._code = 1000
+        self._reason = ""
+
+    def put(self, text: str) -> None:
+        if self.ended.is_set():
+            return
+        if len(self._waiting) >= self._limit:
+            self._waiting.clear()
+            self.end(TOO_SLOW, f"expected a client that reads, got {self._limit} messages unread")
+            return
+        self._waiting.append(text)
+        self._news.set()
+
+    def end(self, code: int, reason: str = "") -> None:
+        """Close the connection after what waits. The first end is the one that counts."""
+        if self.ended.is_set():
+            return
+        self._code = code
+        self._reason = reason.encode()[:LONGEST_REASON].decode(errors="ignore")
+        self.ended.set()
+        self._news.set()
+
+    async def run(self) -> None:
+        """Send until the end, or until the client is gone."""
+        try:
+            while not await self._sent_all():
+                await self._news.wait()
+                self._news.clear()
+            await self._websocket.close(self._code, self._reason)
+        except (WebSocketDisconnect, RuntimeError):  # starlette's ways to say that the client has left
+            self.end(1000)
+
+    async def _sent_all(self) -> bool:
+        while self._waiting:
+            await self._websocket.send_text(self._waiting.popleft())
+        return self.ended.is_set()

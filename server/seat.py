@@ -1,0 +1,111 @@
+"""One session's place in the host: its clock, its inbox, its sequence in the engine.
+
+Everything here is guarded by the host's lock. Knows no thread, no socket and no other session.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from model.engine.work import EngineSequence, Step
+from music.errors import TradefoursError
+from music.events import NoteOff, NoteOn
+from music.time import TICKS_PER_QUARTER, Nanos, Tempo, Tick
+from streaming.clock import RemoteClock
+from streaming.messages import Control, Plan, PlayedNote, ServerMessage, Start, Transport
+from streaming.session import Session
+
+Emit = Callable[[ServerMessage], None]  # called in the engine thread, with the host's lock held: must not block
+Heard = PlayedNote | Control | Transport
+
+AHEAD: Final = Nanos(10_000_000_000)  # a tick further ahead than this is a mistake, and endless work for a session
+SHORTEST_REST_S: Final = 0.001  # so that a session that asks to be woken in the past cannot make the host spin
+
+
+class Refused(TradefoursError):
+    """The host says no. `code` says so to programs; after a fatal one the session is over."""
+
+    def __init__(self, code: str, reason: str, *, fatal: bool = False) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.fatal = fatal
+
+
+class Seat:
+    def __init__(self, start: Start, emit: Emit, *, capacity: int, inbox_messages: int) -> None:
+        self.session = Session(start, capacity=capacity)
+        self.sequence: EngineSequence | None = None  # the engine thread opens and closes it
+        self.seed = start.seed
+        self.emit = emit
+        self.is_open = True
+        self._human = {player.part for player in start.human}
+        self._clock = RemoteClock(start.bpm)
+        tempo = Tempo.from_bpm(start.bpm)
+        self._seconds_per_tick = tempo.us_per_quarter / TICKS_PER_QUARTER / 1e6
+        self._ahead = Tick(AHEAD * TICKS_PER_QUARTER // (tempo.us_per_quarter * 1000))
+        self._inbox: deque[Heard] = deque()
+        self._inbox_messages = inbox_messages
+        self._note_at: Nanos | None = None  # when the oldest note arrived that the session has not been polled about
+        self._owed_since: Nanos | None = None  # since when the machine owes an answer
+
+    def tick_at(self, now: Nanos) -> Tick | None:
+        """Where the player's clock is believed to be; None before it was heard."""
+        return self._clock.tick_at(now)
+
+    def hear_clock(self, tick: int, now: Nanos) -> None:
+        latest = (self._clock.tick_at(now) or 0) + self._ahead
+        if tick > latest:
+            raise Refused("bad_tick", f"expected a tick of at most {latest}, 10 s ahead of the clock, got {tick}")
+        self._clock.heard(Tick(tick), now)
+
+    def deliver(self, message: Heard, now: Nanos) -> None:
+        """Put a message into the inbox. A full inbox means a flood: the session ends."""
+        if len(self._inbox) >= self._inbox_messages:
+            raise Refused("flood", f"expected at most {self._inbox_messages} messages at once, got more", fatal=True)
+        if isinstance(message, PlayedNote) and message.part not in self._human:
+            raise Refused("bad_part", f"expected a human part among {sorted(self._human)}, got {message.part}")
+        if not isinstance(message, Control):
+            self.hear_clock(message.tick, now)
+        if isinstance(message, PlayedNote) and message.velocity and self._note_at is None:
+            self._note_at = now
+        self._inbox.append(message)
+
+    def read_inbox(self, now: Tick) -> None:
+        while self._inbox:
+            message = self._inbox.popleft()
+            self.session.receive(_event(message), now, message.seq)
+
+    def poll(self, tick: Tick, now: Nanos) -> Step | None:
+        """The session's next step. Remembers since when an answer is owed: a human note, or the end of a pause."""
+        step = self.session.poll(tick)
+        if not self.session.urgent:
+            self._owed_since = None
+        elif self._owed_since is None:
+            self._owed_since = now if self._note_at is None else self._note_at
+        self._note_at = None
+        return step
+
+    def reaction_ns(self, plan: Plan, now: Nanos) -> int | None:
+        """How long the player waited, where `plan` has the first note of an answer."""
+        if self._owed_since is None or not plan.add:
+            return None
+        waited = now - self._owed_since
+        self._owed_since = None
+        return waited
+
+    def rest_s(self, now: Nanos) -> float | None:
+        """How long the session needs nothing; None: until a message comes."""
+        tick = self.tick_at(now)
+        wake = None if tick is None else self.session.next_wake(tick)
+        if tick is None or wake is None:
+            return None
+        return max(SHORTEST_REST_S, (wake - tick) * self._seconds_per_tick)
+
+
+def _event(message: Heard) -> NoteOn | NoteOff | Control | Transport:
+    if not isinstance(message, PlayedNote):
+        return message
+    tick = Tick(message.tick)
+    if message.velocity:
+        return NoteOn(tick, message.part, message.pitch, message.velocity)
+    return NoteOff(tick, message.part, message.pitch)

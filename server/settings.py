@@ -1,0 +1,62 @@
+"""Every setting of the server, with its limits. Knows neither the command line nor what a model is."""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from music.errors import BadSetting
+
+PREFIX = "TRADEFOURS_"
+
+
+class Settings(BaseModel):
+    """Set by the command line, else by the environment (`TRADEFOURS_PORT=9000`), else as here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen at.")
+    port: int = Field(default=8765, ge=0, le=65535, description="Port to listen at; 0 takes any free one.")
+    allow_public: bool = Field(default=False, description="Others on the network may connect: there is no password.")
+    model: str = Field(default="small", min_length=1, description="Name of the network that plays, or its folder.")
+    threads: int = Field(default=1, ge=1, le=256, description="Processor threads that the engine may use.")
+    max_sessions: int = Field(default=4, ge=1, le=256, description="Players at once; one more is refused.")
+    max_watchers: int = Field(default=16, ge=0, le=256, description="Pages that watch at once.")
+    hello_timeout_s: float = Field(default=2.0, gt=0, le=60, description="A client says hello within this time.")
+    silence_timeout_s: float = Field(default=3.0, gt=0, le=60, description="A client silent for so long is gone.")
+    inbox_messages: int = Field(default=256, ge=1, le=65536, description="Messages of a client that may wait.")
+    outbox_messages: int = Field(default=256, ge=16, le=65536, description="Messages to a client that may wait.")
+
+    @model_validator(mode="after")
+    def _public_on_purpose_only(self) -> Self:
+        if not (self.allow_public or is_loopback(self.host)):
+            raise BadSetting(
+                f"expected a loopback host such as 127.0.0.1, got {self.host}: "
+                "anyone who reaches it could play and listen, so say --public to mean it"
+            )
+        return self
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str], **given: Any) -> "Settings":
+        """`given` wins over the environment; what is None there was not given."""
+        values: dict[str, Any] = {
+            name: environ[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environ
+        }
+        values |= {name: value for name, value in given.items() if value is not None}
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            raise BadSetting(f"expected another {name} ({first['msg'].lower()}), got {first['input']!r}") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

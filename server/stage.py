@@ -1,0 +1,76 @@
+"""What all connections of a server share, and the way they all end together. Knows no route."""
+
+import asyncio
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final, Protocol
+
+from server.host import SessionHost
+from server.seat import Seat
+from server.settings import Settings
+from server.watch import Gallery, WatchStatus
+
+GOODBYE_S: Final = 1.5  # clients have this long to take their leave
+
+
+class Leaving(Protocol):
+    """A connection that can be told to end. `gone` is set when it has."""
+
+    gone: asyncio.Event
+
+    def say_goodbye(self, reason: str) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    settings: Settings
+    host: SessionHost
+    gallery: Gallery
+    model: str  # name of the network that plays
+    backend: str
+    is_closing: bool = False
+    connections: set[Leaving] = field(default_factory=set)
+    seats: dict[str, Seat] = field(default_factory=dict)  # of the live sessions, by their names
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nobody can play; None while all is well."""
+        return "the server is stopping" if self.is_closing else self.host.status().failure
+
+    def status(self) -> WatchStatus:
+        status = self.host.status()
+        return WatchStatus(
+            model=self.model,
+            backend=self.backend,
+            sessions=status.sessions,
+            max_sessions=status.max_sessions,
+            tokens_per_second=status.tokens_per_second,
+            busy_share=status.busy_share,
+            reaction_p50_ms=_milliseconds(status.reaction_p50_ns),
+            reaction_p95_ms=_milliseconds(status.reaction_p95_ns),
+            trouble=self.trouble,
+            ticks={name: self.host.tick_of(seat) for name, seat in self.seats.items()},
+        )
+
+    async def clear(self, reason: str) -> None:
+        """Let nobody in, and see everybody out."""
+        self.is_closing = True
+        leaving = list(self.connections)
+        for connection in leaving:
+            connection.say_goodbye(reason)
+        waits = [asyncio.create_task(connection.gone.wait()) for connection in leaving]
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=GOODBYE_S)
+            for task in late:
+                task.cancel()
+
+
+def _milliseconds(nanos: int | None) -> float | None:
+    return None if nanos is None else nanos / 1e6
+
+
+def server_version() -> str:
+    try:
+        return version("tradefours")
+    except PackageNotFoundError:
+        return "unknown"
