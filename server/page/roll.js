@@ -21,11 +21,12 @@ export class Roll {
     this.high = 78;
     this.figure = document.createElement("figure");
     const caption = document.createElement("figcaption");
-    const name = document.createElement("b");
-    name.textContent = session;
-    this.place = document.createElement("span");
-    this.place.className = "place";
-    caption.append(name, start.mode, `${Math.round(start.bpm)} bpm`, start.meter, this.place);
+    for (const text of [session, start.mode, `${Math.round(start.bpm)} bpm`, start.meter, ""]) {
+      const span = document.createElement("span");
+      span.textContent = text;
+      caption.append(span);
+    }
+    this.place = caption.lastChild;
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", "Piano roll of this session");
@@ -167,10 +168,10 @@ export class Roll {
     const left = x(note.tick);
     const length = Math.max(3, x(note.end) - left - 1);
     if (left > width || left + length < KEYS_WIDTH) return;
-    const tall = Math.max(3, Math.min(row - 1, 14));
+    const tall = Math.max(5, Math.min(row - 1, 14));
     const top = y(note.pitch) + (row - tall) / 2;
     const sounds = state !== "tentative" && left <= line && left + length >= line;
-    const loudness = 0.45 + (0.55 * note.velocity) / 127;
+    const loudness = 0.6 + (0.4 * note.velocity) / 127;
     context.beginPath();
     context.roundRect(left + 0.5, top, length, tall, Math.min(3, tall / 2));
     context.lineWidth = 1.5;
@@ -192,23 +193,26 @@ export class Roll {
   }
 
   drawKeys({ context, height, row, y, now }) {
-    context.fillStyle = "#1b1f2a";
-    context.fillRect(0, 0, KEYS_WIDTH, height);
     const sounding = new Map();
     const sounds = (note) => note.tick <= now && (note.end === null || note.end > now);
     for (const note of this.machine.values()) {
       if (note.state === "committed" && sounds(note)) sounding.set(note.pitch, COLOUR.machine);
     }
     for (const note of this.human) if (sounds(note)) sounding.set(note.pitch, COLOUR.human);
+    context.fillStyle = "#c3c9d6";
+    context.fillRect(0, 0, KEYS_WIDTH - 2, height);
+    context.fillStyle = "#14171f";
+    context.fillRect(KEYS_WIDTH - 2, 0, 2, height);
     context.textAlign = "right";
+    context.font = "10px system-ui, sans-serif";
     for (let pitch = Math.floor(this.low); pitch <= Math.ceil(this.high); pitch++) {
-      const black = BLACK.has(((pitch % 12) + 12) % 12);
-      context.fillStyle = sounding.get(pitch) ?? (black ? "#0f1117" : "#cfd5e2");
-      context.fillRect(0, y(pitch) + 0.5, black ? KEYS_WIDTH * 0.62 : KEYS_WIDTH - 2, Math.max(1, row - 1));
-      if (pitch % 12 !== 0 || row < 8) continue;
+      const step = ((pitch % 12) + 12) % 12;
+      const isBlack = BLACK.has(step);
+      context.fillStyle = sounding.get(pitch) ?? (isBlack ? "#14171f" : "#c3c9d6");
+      context.fillRect(0, y(pitch), isBlack ? KEYS_WIDTH * 0.55 : KEYS_WIDTH - 2, Math.max(2, row));
       context.fillStyle = "#14171f";
-      context.font = "10px system-ui, sans-serif";
-      context.fillText(`C${pitch / 12 - 1}`, KEYS_WIDTH - 5, y(pitch) + row / 2 + 3.5);
+      if (step === 0 || step === 5) context.fillRect(0, y(pitch) + row - 0.5, KEYS_WIDTH - 2, 1);
+      if (step === 0) context.fillText(`C${pitch / 12 - 1}`, KEYS_WIDTH - 4, y(pitch) + row / 2 + 3.5);
     }
   }
 
