@@ -1,0 +1,178 @@
+"""Archives of MIDI files to pieces as arrays, read once and cached. Knows no network.
+
+An archive is a .tar.xz, or the folder it unpacks to: `manifest.csv` (columns source, path, genre, timing, ts,
+split and more), then `<source>/<path>.mid`.
+"""
+
+import csv
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from music.errors import BadCheckpoint, BadMidi
+from music.files import read_midi
+from music.score import Note, Score
+from music.time import FREE, NOMINAL_BPM, Meter, MeterChange, Tempo, TempoMap, Tick
+
+# The archive's genres, as the vocabulary's styles.
+STYLE_OF_GENRE = {
+    "full band synthetic": "band",
+    "folk": "folk",
+    "art song": "song",
+    "pop piano arr": "pop",
+    "classical mixed": "classical",
+    "classical piano": "piano",
+    "drums": "drums",
+    "jazz solo+bass+chords": "jazz",
+    "lead sheets": "lead sheet",
+    "hymn": "hymn",
+    "game": "game",
+    "game/film": "game",
+    "string quartet": "quartet",
+    "orchestra": "orchestra",
+}
+
+Notes = NDArray[np.int32]  # (n, 5): onset, part, pitch, velocity, duration, sorted by the first three
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One file of the corpus."""
+
+    source: str
+    style: str | None
+    split: str  # train or valid
+    programs: tuple[int, ...]
+    tempos: tuple[Tempo, ...]
+    meters: tuple[MeterChange, ...]
+    notes: Notes
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    pieces: tuple[Piece, ...]
+    dropped: dict[str, int]  # reason -> files
+
+    def split(self, name: str) -> "Corpus":
+        return Corpus(tuple(piece for piece in self.pieces if piece.split == name), self.dropped)
+
+    @property
+    def note_count(self) -> int:
+        return sum(len(piece.notes) for piece in self.pieces)
+
+
+def read_corpus(archive: Path, cache: Path, progress: Callable[[str], None] = lambda _: None) -> Corpus:
+    """The pieces of `archive`, from `cache` where an earlier run has left them there."""
+    if not archive.exists():
+        raise BadCheckpoint(f"expected a corpus archive or folder, found nothing at {archive}")
+    if not cache.exists():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        _save(build_corpus(_members(archive), progress), cache)
+    return _load(cache)
+
+
+def build_corpus(members: Iterable[tuple[dict[str, str], bytes]], progress: Callable[[str], None]) -> Corpus:
+    """Reads every file; broken ones are counted by reason, never fatal."""
+    pieces: list[Piece] = []
+    dropped: dict[str, int] = {}
+    for about, data in members:
+        try:
+            pieces.append(_piece(about, read_midi(data)))
+        except BadMidi as error:
+            reason = " ".join(word for word in str(error).split() if not any(map(str.isdigit, word)))
+            dropped[reason] = dropped.get(reason, 0) + 1
+        if len(pieces) % 250 == 0:
+            progress(f"{len(pieces)} pieces read")
+    return Corpus(tuple(pieces), dropped)
+
+
+def _members(archive: Path) -> Iterator[tuple[dict[str, str], bytes]]:
+    if archive.is_dir():
+        for path, about in _manifest((archive / "manifest.csv").read_text()).items():
+            yield about, (archive / path).read_bytes()
+        return
+    with tarfile.open(archive, "r:*") as tar:  # one pass: the manifest comes first
+        rows: dict[str, dict[str, str]] = {}
+        for member in tar:
+            data = file.read() if (file := tar.extractfile(member)) else b""
+            if member.name.endswith("manifest.csv"):
+                rows = _manifest(data.decode())
+            elif member.name.removeprefix("./") in rows:
+                yield rows[member.name.removeprefix("./")], data
+
+
+def _manifest(text: str) -> dict[str, dict[str, str]]:
+    return {row["path"]: row for row in csv.DictReader(io.StringIO(text))}
+
+
+def _piece(about: dict[str, str], score: Score) -> Piece:
+    if not about["ts"]:
+        score = unmetered(score)
+    rows = [(n.onset, n.part, n.pitch, n.velocity, n.duration) for n in score.notes]
+    return Piece(
+        about["source"],
+        STYLE_OF_GENRE.get(about["genre"]),
+        about["split"],
+        tuple(part.program for part in score.parts),
+        score.tempos,
+        score.meters,
+        np.array(rows, np.int32),
+    )
+
+
+def unmetered(score: Score) -> Score:
+    """A performance without a beat: retimed so that a tick is a millisecond, at a nominal 125 bpm."""
+    time, nominal = TempoMap(score.tempos), TempoMap((Tempo.from_bpm(NOMINAL_BPM),))
+
+    def retime(tick: int) -> Tick:
+        return nominal.tick_at(time.nanos_at(Tick(tick)))
+
+    notes = [
+        Note(retime(n.onset), n.part, n.pitch, n.velocity, max(1, retime(n.end) - retime(n.onset))) for n in score.notes
+    ]
+    return Score(score.parts, tuple(sorted(notes)), nominal.changes, (MeterChange(Tick(0), FREE),))
+
+
+# ---- the cache: one .npz without pickles ------------------------------------------------------------------
+
+
+def _save(corpus: Corpus, path: Path) -> None:
+    index = [
+        {
+            "source": piece.source,
+            "style": piece.style,
+            "split": piece.split,
+            "programs": piece.programs,
+            "tempos": [(tempo.tick, tempo.us_per_quarter) for tempo in piece.tempos],
+            "meters": [(change.tick, change.meter.numerator, change.meter.denominator) for change in piece.meters],
+            "notes": len(piece.notes),
+        }
+        for piece in corpus.pieces
+    ]
+    notes = np.concatenate([piece.notes for piece in corpus.pieces])
+    about = json.dumps({"pieces": index, "dropped": corpus.dropped}).encode()
+    unfinished = path.with_suffix(".new")
+    with unfinished.open("wb") as file:
+        np.savez_compressed(file, notes=notes, about=np.frombuffer(about, np.uint8))
+    unfinished.replace(path)
+
+
+def _load(path: Path) -> Corpus:
+    with np.load(path, allow_pickle=False) as arrays:
+        notes, about = arrays["notes"], json.loads(arrays["about"].tobytes())
+    pieces, start = [], 0
+    for row in about["pieces"]:
+        stop = start + row["notes"]
+        tempos = tuple(Tempo(Tick(tick), pace) for tick, pace in row["tempos"])
+        meters = tuple(MeterChange(Tick(tick), Meter(n, d)) for tick, n, d in row["meters"])
+        pieces.append(
+            Piece(row["source"], row["style"], row["split"], tuple(row["programs"]), tempos, meters, notes[start:stop])
+        )
+        start = stop
+    return Corpus(tuple(pieces), about["dropped"])
