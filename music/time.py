@@ -49,7 +49,8 @@ class Meter:
     def parse(cls, text: str) -> "Meter":
         """ "6/8" -> Meter(6, 8)."""
         above, _, below = text.partition("/")
-        if not (above.isdecimal() and below in {"1", "2", "4", "8", "16", "32", "64"} and 1 <= int(above) <= 64):
+        counts = above.isascii() and above.isdecimal() and len(above) <= 2 and 1 <= int(above) <= 64
+        if not (counts and below in {"1", "2", "4", "8", "16", "32", "64"}):
             raise BadSetting(f"expected a meter such as 4/4 or 6/8, got {text!r}")
         return cls(int(above), int(below))
 
