@@ -25,7 +25,8 @@ SOURCE_WEIGHT = {
     "giantmidi_sample": 2.0,
     "openscore_quartets": 0.5,
     "openscore_orchestra": 0.5,
-    **dict.fromkeys(("freedoom", "simutrans", "planetblupi", "tannerhelland", "openmsx", "easyrpg", "dmidiplayer"), 3.0),
+    **dict.fromkeys(("freedoom", "simutrans", "planetblupi", "tannerhelland"), 3.0),
+    **dict.fromkeys(("openmsx", "easyrpg", "dmidiplayer"), 3.0),
 }
 SHORTEST_NOTES = 4  # in a crop; below, the draw is repeated
 
@@ -74,7 +75,7 @@ def crop(piece: Piece, length: int, variation: Variation, rng: Rng) -> list[int]
     first = int(rng.integers(len(piece.notes)))
     start = meters.bar_at(Tick(int(piece.notes[first, 0]))).tick
     first = int(np.searchsorted(piece.notes[:, 0], start))
-    notes = piece.notes[first : first + length // 3].copy()
+    notes = piece.notes[first : first + max(length // 3, SHORTEST_NOTES)].copy()
     whole = first + len(notes) == len(piece.notes)
     return encode_crop(piece, notes, start, meters, variation, rng, whole=whole)
 

@@ -13,7 +13,7 @@ QUINTIC = (3.4445, -4.7750, 2.0315)  # Newton-Schulz coefficients of the referen
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
     """matrix: (m, n) -> the same singular vectors, singular values within about 0.7 to 1.2."""
-    x = matrix / (matrix.norm() + 1e-7)
+    x: Tensor = matrix / (matrix.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     a, b, c = QUINTIC
@@ -32,7 +32,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # nobody passes a closure
         for group in self.param_groups:
             for matrix in group["params"]:
                 self._update(matrix, group["lr"], group["momentum"], group["weight_decay"])
