@@ -45,7 +45,7 @@ class Tagger(nn.Module):
 
 
 class Rotary(nn.Module):
-    """Cosines and sines of rotary positions (RoFormer, arXiv 2104.09864), halves layout."""
+    """Cosines and signed sines of rotary positions (RoFormer, arXiv 2104.09864), halves layout."""
 
     cos: Tensor
     sin: Tensor
@@ -54,19 +54,19 @@ class Rotary(nn.Module):
         super().__init__()
         half = config.head_size // 2
         angles = torch.arange(config.context)[:, None] * config.rope_base ** -(torch.arange(half) / half)
-        self.register_buffer("cos", angles.cos(), persistent=False)
-        self.register_buffer("sin", angles.sin(), persistent=False)
+        self.register_buffer("cos", torch.cat((angles.cos(), angles.cos()), dim=-1), persistent=False)
+        self.register_buffer("sin", torch.cat((-angles.sin(), angles.sin()), dim=-1), persistent=False)
 
     def forward(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        """Each (stop - start, head_size / 2)."""
+        """Each (stop - start, head_size)."""
         return self.cos[start:stop], self.sin[start:stop]
 
 
 def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
     """x: (..., T, head_size), turned by its positions."""
     cos, sin = turn
-    left, right = x.chunk(2, dim=-1)
-    return torch.cat((left * cos - right * sin, left * sin + right * cos), dim=-1)
+    swapped = x.roll(x.shape[-1] // 2, dims=-1)
+    return torch.addcmul(x * cos, swapped, sin)
 
 
 class Attention(nn.Module):
@@ -94,55 +94,36 @@ class Attention(nn.Module):
             key, value = _own(key, tags.group), _own(value, tags.group)
         return rotate(query, turn), rotate(key, turn), value
 
-    def bias(self, tags: Tags, first_query: int) -> Tensor | None:
-        """What is added to the scores of queries `first_query`... over all keys of `tags`; -inf hides.
-
-        (..., heads or 1, Tq, Tk), or None where the causal rule alone says it all.
-        """
-        config, keys = self.config, tags.group.shape[-1]
-        if config.sharing not in (Sharing.GROUPED, Sharing.PARTITIONED):
-            return None
-        per_group = config.heads // GROUPS
-        if config.sharing is Sharing.GROUPED:
-            leaning = self.leaning[:, tags.attribute].movedim(0, -2)  # (..., groups, Tk)
-            return leaning.repeat_interleave(per_group, dim=-2)[..., None, :]
-        device = tags.group.device
-        distance = torch.arange(first_query, keys, device=device)[:, None] - torch.arange(keys, device=device)
-        own = tags.group[..., None, :] == torch.arange(GROUPS, device=device)[:, None]  # (..., groups, Tk)
-        seen = (own | tags.in_header[..., None, :])[..., None, :] | (distance < config.window)
-        hidden = torch.zeros(seen.shape, device=device).masked_fill_(~seen, -torch.inf)
-        return hidden.repeat_interleave(per_group, dim=-3)
+    def leaned(self, tags: Tags) -> Tensor:
+        """Grouped: how much each group minds each key, (..., groups, 1, T)."""
+        return self.leaning[:, tags.attribute].movedim(0, -2)[..., None, :]
 
     def forward(self, x: Tensor, tags: Tags, turn: tuple[Tensor, Tensor]) -> Tensor:
         """x: (B, T, width) -> (B, T, width), over whole sequences: training and evaluation."""
         query, key, value = self.project(x, tags, turn)
         times = self.config.heads // self.config.kv_heads
         if times > 1:
-            key, value = (
-                y[:, :, None].expand(-1, -1, times, -1, -1).flatten(1, 2) for y in (key, value)
-            )
-        bias = self.bias(tags, 0)
-        if bias is not None:
-            causal = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
-            bias = bias.to(query.dtype).masked_fill(~causal, -torch.inf)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias, is_causal=bias is None)
+            key, value = (y[:, :, None].expand(-1, -1, times, -1, -1).flatten(1, 2) for y in (key, value))
+        mask = hidden(self.config, tags, 0)
+        if self.config.sharing is Sharing.GROUPED:
+            mask = causal(x.shape[1], x.shape[1], x.device) + self.leaned(tags)
+        if mask is not None:
+            mask = mask.to(query.dtype).repeat_interleave(self.config.heads // GROUPS, dim=-3)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
         return self.project_out(mixed)
 
-    def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         """The newest Tq positions of one sequence over all its Tk keys.
 
-        query: (heads, Tq, head_size); key, value: (kv_heads, Tk, head_size). Returns (Tq, width).
+        query: (heads, Tq, head_size); key, value: (kv_heads, Tk, head_size); mask, added to the scores:
+        (kv_heads or 1, Tq, Tk). Returns (Tq, width).
         """
         heads, queries, size = query.shape
-        keys = key.shape[1]
-        shared = query.reshape(key.shape[0], -1, size)  # query heads of one KV head, side by side
-        scores = (shared @ key.transpose(-1, -2)).view(heads, queries, keys) * size**-0.5
-        if bias is not None:
-            scores = scores + bias
-        if queries > 1:
-            future = torch.ones(queries, keys, dtype=torch.bool, device=query.device).triu(keys - queries + 1)
-            scores = scores.masked_fill(future, -torch.inf)
-        mixed = scores.softmax(dim=-1).view(key.shape[0], -1, keys) @ value
+        kv_heads = key.shape[0]
+        rows = query.reshape(1, kv_heads, -1, size)  # the queries of one KV head, head by head
+        if mask is not None and queries > 1:
+            mask = mask.repeat(1, heads // kv_heads, 1)
+        mixed = functional.scaled_dot_product_attention(rows, key[None], value[None], attn_mask=mask)
         return self.project_out(mixed.view(heads, queries, size))
 
     def project_out(self, mixed: Tensor) -> Tensor:
@@ -155,3 +136,23 @@ def _own(projected: Tensor, group: Tensor) -> Tensor:
     """Of (..., groups, T, size), each token's own group's: (..., 1, T, size)."""
     index = group[..., None, :, None].expand(*group.shape[:-1], 1, group.shape[-1], projected.shape[-1])
     return projected.gather(-3, index)
+
+
+def causal(queries: int, keys: int, device: torch.device) -> Tensor:
+    """(queries, keys), for the newest queries: 0 for what is past, -inf for what is to come."""
+    return torch.full((queries, keys), -torch.inf, device=device).triu_(keys - queries + 1)
+
+
+def hidden(config: NetworkConfig, tags: Tags, first_query: int) -> Tensor | None:
+    """Partitioned: 0 where queries `first_query`... see a key of `tags`, -inf elsewhere: (..., groups, Tq, Tk).
+
+    None for the other ways of sharing: there the causal rule says it all.
+    """
+    if config.sharing is not Sharing.PARTITIONED:
+        return None
+    keys, device = tags.group.shape[-1], tags.group.device
+    at = torch.arange(keys, device=device)
+    distance = at[first_query:, None] - at
+    own = tags.group[..., None, :] == torch.arange(GROUPS, device=device)[:, None]  # (..., groups, Tk)
+    seen = (own | tags.in_header[..., None, :])[..., None, :] | (distance < config.window)
+    return torch.zeros(seen.shape, device=device).masked_fill_(~seen | (distance < 0), -torch.inf)

@@ -2,41 +2,53 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.networks.attention import Attention, Rotary, Tagger, Tags
-from model.networks.config import NetworkConfig
+from model.networks.attention import Attention, Rotary, Tagger, Tags, causal, hidden
+from model.networks.config import NetworkConfig, Sharing
 
 
 @dataclass(slots=True)
 class KVCache:
     """Keys, values and token ids of one sequence. Rewinding is lowering `length`; nothing else is touched."""
 
-    keys: list[Tensor]  # per layer (kv_heads, capacity, head_size), already turned by position
-    values: list[Tensor]
+    memory: Tensor  # (2 * layers, kv_heads, capacity, head_size): a layer's keys, turned by position, then its values
     tokens: Tensor  # (capacity,)
     length: int = 0
 
     @classmethod
     def empty(cls, config: NetworkConfig, *, device: torch.device | None = None) -> "KVCache":
-        shape = (config.kv_heads, config.context, config.head_size)
-        keys, values = ([torch.zeros(shape, device=device) for _ in range(config.layers)] for _ in range(2))
-        return cls(keys, values, torch.zeros(config.context, dtype=torch.long, device=device))
+        shape = (2 * config.layers, config.kv_heads, config.context, config.head_size)
+        return cls(torch.zeros(shape, device=device), torch.zeros(config.context, dtype=torch.long, device=device))
 
     def fork(self) -> "KVCache":
-        return KVCache(
-            [key.clone() for key in self.keys],
-            [value.clone() for value in self.values],
-            self.tokens.clone(),
-            self.length,
-        )
+        copy = KVCache(torch.zeros_like(self.memory), torch.zeros_like(self.tokens), self.length)
+        copy.memory[:, :, : self.length] = self.memory[:, :, : self.length]
+        copy.tokens[: self.length] = self.tokens[: self.length]
+        return copy
 
     @property
     def capacity(self) -> int:
         return self.tokens.shape[0]
+
+    @property
+    def size_bytes(self) -> int:
+        return self.memory.nbytes + self.tokens.nbytes
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One cache's share of a pass: a row for each of its new tokens."""
+
+    rows: slice  # among the rows of all caches
+    fresh: tuple[Tensor, ...]  # views of the cache, for the new tokens: keys of layer 0, its values, keys of layer 1...
+    seen: tuple[Tensor, ...]  # likewise, for all tokens up to the newest
+    tags: Tags | None  # of all tokens up to the newest, for the networks that ask
+    mask: Tensor | None  # (groups or 1, Tq, Tk); None where every new token sees all that is there
 
 
 class Block(nn.Module):
@@ -57,6 +69,21 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, tags: Tags, turn: tuple[Tensor, Tensor]) -> Tensor:
         return self.mlp(x + self.attention(self.norm_attention(x), tags, turn))
+
+    def extend(self, x: Tensor, tags: Tags, turn: tuple[Tensor, Tensor], layer: int, spans: Sequence[Span]) -> Tensor:
+        """x: (rows, width). Linear maps see the rows of all sequences at once, attention each its own cache."""
+        query, key, value = self.attention.project(self.norm_attention(x), tags, turn)
+        mixed = []
+        for span in spans:
+            span.fresh[2 * layer].copy_(key[:, span.rows])
+            span.fresh[2 * layer + 1].copy_(value[:, span.rows])
+            keys, values = span.seen[2 * layer : 2 * layer + 2]
+            mask = span.mask
+            if span.tags is not None and self.attention.config.sharing is Sharing.GROUPED:
+                leaned = self.attention.leaned(span.tags)
+                mask = leaned if mask is None else mask + leaned
+            mixed.append(self.attention.attend(query[:, span.rows], keys, values, mask))
+        return self.mlp(x + (mixed[0] if len(mixed) == 1 else torch.cat(mixed)))
 
 
 class Decoder(nn.Module):
@@ -89,62 +116,43 @@ class Decoder(nn.Module):
 
     @torch.inference_mode()
     def extend(self, chunks: Sequence[tuple[KVCache, Sequence[int]]]) -> Tensor:
-        """Append each cache's new tokens, all sequences in one pass over the weights.
+        """Append each cache's new tokens, at least one, all sequences in one pass over the weights.
 
         Returns the last position's output of each, normed: (len(chunks), width).
         """
-        spans: list[tuple[KVCache, int, int]] = []
-        for cache, ids in chunks:
-            start, stop = cache.length, cache.length + len(ids)
-            cache.tokens[start:stop] = torch.tensor(ids)
-            spans.append((cache, start, stop))
-        tags = [self.tag(cache.tokens[:stop]) for cache, _, stop in spans]
-        turns = [self.rotary(start, stop) for _, start, stop in spans]
-        x = self.embedding(torch.cat([cache.tokens[start:stop] for cache, start, stop in spans]))
+        places = [(token, cache.length + i) for cache, ids in chunks for i, token in enumerate(ids)]
+        tokens, positions = torch.tensor(places, device=self.embedding.weight.device).unbind(1)
+        ends = list(accumulate(len(ids) for _, ids in chunks))
+        spans = [
+            self._span(cache, tokens, slice(end - len(ids), end))
+            for (cache, ids), end in zip(chunks, ends, strict=True)
+        ]
+        tags = self.tag(tokens)
+        turn = self.rotary.cos[positions], self.rotary.sin[positions]
+        x = self.embedding(tokens)
         for layer, block in enumerate(self.blocks):
-            x = self._extend_layer(layer, block, x, spans, tags, turns)
-        for cache, _, stop in spans:
-            cache.length = stop
-        ends = torch.tensor([stop - start for _, start, stop in spans]).cumsum(0) - 1
-        normed: Tensor = self.norm(x[ends.to(x.device)])
+            assert isinstance(block, Block)
+            x = block.extend(x, tags, turn, layer, spans)
+        normed: Tensor = self.norm(x[[end - 1 for end in ends]])
         return normed
 
-    def _extend_layer(
-        self,
-        layer: int,
-        block: nn.Module,
-        x: Tensor,
-        spans: list[tuple[KVCache, int, int]],
-        tags: list[Tags],
-        turns: list[tuple[Tensor, Tensor]],
-    ) -> Tensor:
-        """x: (all new tokens, width). Linear maps see all sequences at once, attention each its own cache."""
-        assert isinstance(block, Block)
-        new = Tags(*(torch.cat(parts) for parts in zip(*(_newest(t, s) for t, s in zip(tags, spans, strict=True)), strict=True)))
-        turn = (torch.cat([cos for cos, _ in turns]), torch.cat([sin for _, sin in turns]))
-        query, key, value = block.attention.project(block.norm_attention(x), new, turn)
-        mixed, at = [], 0
-        for (cache, start, stop), seen in zip(spans, tags, strict=True):
-            here = slice(at, at := at + stop - start)
-            cache.keys[layer][:, start:stop] = key[:, here]
-            cache.values[layer][:, start:stop] = value[:, here]
-            bias = block.attention.bias(seen, start)
-            mixed.append(
-                block.attention.attend(
-                    query[:, here], cache.keys[layer][:, :stop], cache.values[layer][:, :stop], bias
-                )
-            )
-        return block.mlp(x + torch.cat(mixed))
+    def _span(self, cache: KVCache, tokens: Tensor, rows: slice) -> Span:
+        """Lengthen the cache, and look at it as this pass needs it."""
+        start, stop = cache.length, cache.length + rows.stop - rows.start
+        cache.tokens[start:stop] = tokens[rows]
+        cache.length = stop
+        tags = mask = None
+        if self.config.sharing in (Sharing.GROUPED, Sharing.PARTITIONED):
+            tags = self.tag(cache.tokens[:stop])
+            mask = hidden(self.config, tags, start)
+        if mask is None and stop - start > 1:
+            mask = causal(stop - start, stop, tokens.device)[None]
+        return Span(rows, cache.memory[:, :, start:stop].unbind(0), cache.memory[:, :, :stop].unbind(0), tags, mask)
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor, start: int, stop: int) -> Tensor:
         """hidden: (..., width) -> (..., stop - start): a slice of the vocabulary only."""
         return functional.linear(hidden, self.embedding.weight[start:stop])
-
-
-def _newest(tags: Tags, span: tuple[KVCache, int, int]) -> tuple[Tensor, Tensor, Tensor]:
-    _, start, stop = span
-    return tags.attribute[start:stop], tags.group[start:stop], tags.in_header[start:stop]
 
 
 def parameter_count(network: nn.Module) -> int:

@@ -50,6 +50,8 @@ class Header:
     def __post_init__(self) -> None:
         if not self.programs:
             raise BadSetting("expected at least one part in the header, got none")
+        if self.style is not None and self.style not in STYLES:
+            raise BadSetting(f"expected a style of {', '.join(STYLES)}, got {self.style!r}")
 
     def tokens(self) -> list[int]:
         style = [] if self.style is None else [STYLE[STYLES.index(self.style)]]
@@ -176,4 +178,4 @@ def decode(tokens: Iterable[int]) -> Score:
     return Score(parts, tuple(sorted(notes)), (Tempo.from_bpm(bpm),), tuple(meters))
 
 
-assert LONGEST_BAR == max(bar_steps(index) for index in range(len(METERS)))
+assert max(bar_steps(index) for index in range(len(METERS))) == LONGEST_BAR

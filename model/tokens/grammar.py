@@ -70,7 +70,7 @@ class State:
 class Limits:
     """What a caller asks beyond grammar. Steps are absolute; they bind notes that have not begun."""
 
-    parts: int = ALL_PARTS  # bit i: part i may play
+    parts: int = ALL_PARTS  # bit i: part i may play; where none of the header's may, bars stay empty
     earliest: int = 0
     latest: int | None = None  # a new onset comes no later than this, where the grammar can do it
     may_end: bool = True
@@ -94,9 +94,7 @@ def advance(state: State, token: int) -> State:
     if block is VELOCITY:
         return replace(state, last=block, velocity=velocity_of(value))
     if block is BAR:
-        return replace(
-            state, last=block, bar_start=state.bar_end, bars=state.bars + 1, position=-1, part=-1, pitch=-1
-        )
+        return replace(state, last=block, bar_start=state.bar_end, bars=state.bars + 1, position=-1, part=-1, pitch=-1)
     if block is METER:
         return replace(state, last=block, bar_length=bar_steps(value))
     if block is PROGRAM:
@@ -175,14 +173,13 @@ def _in_header(state: State) -> Ranges:
 
 def _next_in_bar(state: State, limits: Limits) -> Ranges:
     first = max(state.position + 1, limits.earliest - state.bar_start)
-    stop = state.bar_length
+    stop = state.bar_length if state.header_parts & limits.parts else 0
     if limits.latest is not None:
         stop = min(stop, max(limits.latest - state.bar_start + 1, 0))
     latest_allows_bar = limits.latest is None or state.bar_end <= limits.latest
     positions = ((POSITION.start + first, POSITION.start + stop),) if first < stop else ()
-    chord = ()
-    if state.last is DURATION and state.step >= limits.earliest:
-        chord = _parts(state, limits.parts)
+    in_chord = state.last is DURATION and state.step >= limits.earliest
+    chord = _parts(state, limits.parts) if in_chord else ()
     bar = _whole(BAR) if latest_allows_bar or not positions else ()
     meter = _whole(METER) if state.last is BAR and limits.may_end else ()
     end = _whole(END) if limits.may_end else ()

@@ -1,6 +1,7 @@
 """The one table of the structured representation: blocks of token ids, their attributes, their values.
 
-One token is one attribute of one note (SAGE-Music, arXiv 2510.00395, introduction). Knows no order: that is the grammar's.
+One token is one attribute of one note (SAGE-Music, arXiv 2510.00395, introduction).
+Knows no order: that is the grammar's.
 """
 
 import math
@@ -58,7 +59,7 @@ class Block:
 
 
 def _lay_out() -> dict[str, Block]:
-    # What may follow a finished note (end, bar, position, part) lies together, so that it is one slice of the output head.
+    # What may follow a finished note (end, bar, position, part) lies together: one slice of the output head.
     sizes = [
         ("begin", 1, Attribute.TIME),
         ("style", len(STYLES), Attribute.TIME),
@@ -118,7 +119,8 @@ def tempo_index(bpm: float) -> int:
 
 
 def bpm_of(index: int) -> float:
-    return SLOWEST_BPM * (FASTEST_BPM / SLOWEST_BPM) ** (index / (TEMPOS - 1))
+    ratio: float = (FASTEST_BPM / SLOWEST_BPM) ** (index / (TEMPOS - 1))
+    return SLOWEST_BPM * ratio
 
 
 def duration_index(steps: int) -> int:
