@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from model.tokens.grammar import Ranges
-from music.errors import BadSetting
+from music.errors import BadSetting, TradefoursError
+
+
+class EngineFull(TradefoursError):
+    """No room for another sequence."""
+
+
+class BadStep(TradefoursError):
+    """Work that a sequence cannot do: the engine has changed nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

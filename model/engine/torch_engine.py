@@ -1,0 +1,145 @@
+"""The reference engine: a Decoder, a cache for each sequence, one pass over the weights for all.
+
+Eager PyTorch on whatever device the network is. One thread calls it at a time. Knows of tokens only their ids.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from model.engine.dice import uniform
+from model.engine.processors import processors_of, sample
+from model.engine.work import BadStep, Draw, EngineFull, Step
+from model.networks.decoder import Decoder, KVCache
+
+CHUNK = 128  # the most tokens of one sequence in a pass: bounds the memory that a long append takes
+
+
+@dataclass(slots=True, eq=False)
+class TorchSequence:
+    """One sequence's tokens. Holds nothing after `close`."""
+
+    seed: int
+    cache: KVCache
+    siblings: set["TorchSequence"] = field(repr=False)  # the open sequences of its engine, itself included
+
+    @property
+    def length(self) -> int:
+        return self.cache.length
+
+    @property
+    def is_open(self) -> bool:
+        return self in self.siblings
+
+    def close(self) -> None:
+        """Closing again does nothing."""
+        if self.is_open:
+            self.siblings.remove(self)
+            self.cache = KVCache(torch.empty(0), torch.empty(0, dtype=torch.long))
+
+
+class TorchEngine:
+    """Implements Engine. `threads` of PyTorch are set for the thread that calls `run`; None leaves them alone."""
+
+    def __init__(self, network: Decoder, *, threads: int | None = None, max_sequences: int = 8) -> None:
+        self._network = network.eval()
+        self._threads = threads
+        self._max_sequences = max_sequences
+        self._open: set[TorchSequence] = set()
+
+    @property
+    def capacity(self) -> int:
+        return self._network.config.context
+
+    @property
+    def kv_bytes(self) -> int:
+        """What the caches of all open sequences take."""
+        return sum(sequence.cache.size_bytes for sequence in self._open)
+
+    def open(self, seed: int) -> TorchSequence:
+        self._make_room()
+        device = self._network.embedding.weight.device
+        return self._admit(seed, KVCache.empty(self._network.config, device=device))
+
+    def fork(self, sequence: TorchSequence, seed: int) -> TorchSequence:
+        """A copy that goes its own way, with dice of its own."""
+        self._check_open(sequence)
+        self._make_room()
+        return self._admit(seed, sequence.cache.fork())
+
+    def run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[int | None]:
+        """All of the work, or where any of it is bad, BadStep and none of it."""
+        for sequence, step in work:
+            self._check(sequence, step)
+        if len({id(sequence) for sequence, _ in work}) < len(work):
+            raise BadStep(f"expected one step for each sequence, got {len(work)} with a sequence twice")
+        if self._threads is not None and torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
+        pending = [self._rewind(sequence, step) for sequence, step in work]
+        newest = self._append([sequence.cache for sequence, _ in work], pending)
+        return [
+            None if step.draw is None else self._draw(sequence, newest[i], step.draw)
+            for i, (sequence, step) in enumerate(work)
+        ]
+
+    def _rewind(self, sequence: TorchSequence, step: Step) -> tuple[int, ...]:
+        """Returns the tokens to be appended."""
+        sequence.cache.length = step.keep
+        if step.append or step.draw is None:
+            return step.append
+        # A draw straight after a rewind needs the output at the last kept token, which no cache keeps: write it again.
+        sequence.cache.length = step.keep - 1
+        return (int(sequence.cache.tokens[step.keep - 1]),)
+
+    def _append(self, caches: Sequence[KVCache], pending: Sequence[tuple[int, ...]]) -> dict[int, Tensor]:
+        """Chunk by chunk. Returns the output at each cache's newest token, by index, where there is one."""
+        newest: dict[int, Tensor] = {}
+        for at in range(0, max(map(len, pending), default=0), CHUNK):
+            busy = [i for i, tokens in enumerate(pending) if at < len(tokens)]
+            outputs = self._network.extend([(caches[i], pending[i][at : at + CHUNK]) for i in busy])
+            newest.update(zip(busy, outputs, strict=True))
+        return newest
+
+    @torch.inference_mode()
+    def _draw(self, sequence: TorchSequence, output: Tensor, draw: Draw) -> int:
+        """Only the hull of the allowed ranges is computed."""
+        start, stop = draw.allowed[0][0], draw.allowed[-1][1]
+        logits = self._network.logits(output, start, stop).float()
+        for process in processors_of(draw):
+            logits = process(logits, start)
+        return start + sample(logits, uniform(sequence.seed, sequence.length))
+
+    def _admit(self, seed: int, cache: KVCache) -> TorchSequence:
+        sequence = TorchSequence(seed, cache, self._open)
+        self._open.add(sequence)
+        return sequence
+
+    def _make_room(self) -> None:
+        if len(self._open) >= self._max_sequences:
+            raise EngineFull(f"expected at most {self._max_sequences} open sequences, got one more")
+
+    def _check_open(self, sequence: TorchSequence) -> None:
+        if sequence not in self._open:
+            raise BadStep("expected an open sequence of this engine, got one that is closed or another's")
+
+    def _check(self, sequence: TorchSequence, step: Step) -> None:
+        self._check_open(sequence)
+        vocabulary = self._network.config.vocabulary
+        if not 0 <= step.keep <= sequence.length:
+            raise BadStep(f"expected to keep 0 to {sequence.length} tokens, got {step.keep}")
+        length = step.keep + len(step.append)
+        if length > self.capacity:
+            raise BadStep(f"expected at most {self.capacity} tokens in a sequence, got {length}")
+        if any(not 0 <= token < vocabulary for token in step.append):
+            raise BadStep(f"expected token ids of 0 to {vocabulary - 1}, got {min(step.append)} to {max(step.append)}")
+        if step.draw is None:
+            return
+        if length == 0:
+            raise BadStep("expected tokens before a draw, got an empty sequence")
+        edges = [0, *(edge for span in step.draw.allowed for edge in span), vocabulary]
+        in_order = all(a <= b for a, b in pairwise(edges))
+        if not step.draw.allowed or not in_order or any(start == stop for start, stop in step.draw.allowed):
+            raise BadStep(f"expected ascending, non-empty ranges of token ids to draw from, got {step.draw.allowed}")
