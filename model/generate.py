@@ -1,0 +1,118 @@
+"""Offline: more bars of a score, by any engine. Knows no clock; live playing is the session's.
+
+The network is given the score's last bars in half of its context, and writes into the other half. When that is full
+it begins again with the last bars, its own among them.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from model.engine.work import Draw, Engine, EngineSequence, Sampling, Step
+from model.tokens.codec import Encoder, header_of, read_state, unison_free
+from model.tokens.grammar import Limits, State, advance, allowed, finished_note
+from model.tokens.vocabulary import BAR, DURATION, TICKS_PER_STEP, Attribute, bar_steps, meter_index
+from music.errors import BadSetting
+from music.score import Note, Score
+from music.time import MeterChange, MeterMap, Tempo, TempoMap, Tick
+
+S = TypeVar("S", bound=EngineSequence)
+
+NOTE_TOKENS = len(Attribute)  # position, part, pitch, velocity, duration
+SMALLEST_CAPACITY = 128  # half of it holds a header of 16 parts and a few notes
+WHOLE_BARS = Limits(may_end=False)  # neither the end nor another meter
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A header and bars, up to where the network goes on."""
+
+    tokens: tuple[int, ...]
+    state: State  # after them
+    start: int  # absolute grid step of its first bar
+
+
+def continue_score(
+    engine: Engine[S], score: Score, *, bars: int, sampling: Sampling, seed: int, style: str | None = None
+) -> Score:
+    """`score` and `bars` more bars in its last meter, from the bar line after its last onset.
+
+    Its own notes stay as they are, to the tick. The same engine, input and seed give the same music.
+    """
+    if bars < 1:
+        raise BadSetting(f"expected at least one bar to write, got {bars}")
+    if engine.capacity < SMALLEST_CAPACITY:
+        raise BadSetting(f"expected an engine that holds {SMALLEST_CAPACITY} tokens, got {engine.capacity}")
+    known = replace(score, notes=tuple(unison_free(score.notes)))
+    line = _write(known, 0, None, style).state.bar_end
+    # Meters that change after the last note would move the bar lines of the new ones.
+    known = replace(known, meters=tuple(change for change in score.meters if change.tick <= line * TICKS_PER_STEP))
+    meter = MeterMap(known.meters).bar_at(Tick(line * TICKS_PER_STEP)).meter
+    end = line + bars * bar_steps(meter_index(meter))
+    added: list[Note] = []
+    while line < end:
+        prompt = _prompt(known, line, engine.capacity // 2, style)
+        sequence = engine.open(seed)
+        try:
+            notes, line = _fill(engine, sequence, prompt, end, sampling)
+        finally:
+            sequence.close()
+        added += notes
+        known = replace(known, notes=(*known.notes, *notes))
+        seed += 1  # else the dice would fall as they did after the last prompt
+    return replace(score, notes=tuple(sorted((*score.notes, *added))), meters=known.meters)
+
+
+def _prompt(known: Score, line: int, room: int, style: str | None) -> Prompt:
+    """The last bars that fit, through the bar that begins at step `line`: as far as `known` has notes in it."""
+    whole = _write(known, 0, line, style)
+    state, bars = State(), []
+    for i, token in enumerate(whole.tokens):
+        state = advance(state, token)
+        if token in BAR:
+            bars.append((i, state.bar_start))
+    header = bars[0][0]
+    for i, start in bars:
+        if header + len(whole.tokens) - i <= room:
+            return _write(known, start, line, style)
+    # Not even the newest bar fits: then the last of its notes, beside a bar and a meter.
+    fitting = (room - header - 2) // NOTE_TOKENS
+    return _write(replace(known, notes=known.notes[-fitting:]), line, line, style)
+
+
+def _write(known: Score, start: int, line: int | None, style: str | None) -> Prompt:
+    """The notes from bar line `start` on, and bars until `line` is in the last one. Both are grid steps."""
+    tick = Tick(start * TICKS_PER_STEP)
+    meters = MeterMap(known.meters)
+    later = [MeterChange(Tick(c.tick - tick), c.meter) for c in meters.changes if c.tick > tick]
+    window = Score(
+        parts=known.parts,
+        notes=tuple(replace(n, onset=Tick(n.onset - tick)) for n in known.notes if n.onset >= tick),
+        tempos=(Tempo.from_bpm(TempoMap(known.tempos).bpm_at(tick)),),
+        meters=(MeterChange(Tick(0), meters.bar_at(tick).meter), *later),
+    )
+    tokens = header_of(window, style).tokens()
+    encoder = Encoder(MeterMap(window.meters), read_state(tokens))
+    for note in window.notes:
+        tokens += encoder.note(note)
+    if line is not None:
+        tokens += encoder.seek(line - start)
+    return Prompt(tuple(tokens), encoder.state, start)
+
+
+def _fill(engine: Engine[S], sequence: S, prompt: Prompt, end: int, sampling: Sampling) -> tuple[list[Note], int]:
+    """Write until step `end`, or until the engine is full. Returns the notes, and the bar line after which to go on."""
+    state, append, length = prompt.state, prompt.tokens, 0
+    notes: list[Note] = []
+    while True:
+        draw = Draw(allowed=allowed(state, WHOLE_BARS), sampling=sampling)
+        (token,) = engine.run([(sequence, Step(keep=length, append=append, draw=draw))])
+        assert token is not None
+        length += len(append)
+        if token in BAR and prompt.start + state.bar_end >= end:
+            return notes, end
+        note = finished_note(state, token)
+        if note is not None:
+            notes.append(replace(note, onset=Tick(note.onset + prompt.start * TICKS_PER_STEP)))
+        state, append = advance(state, token), (token,)
+        if (token in BAR or token in DURATION) and length + 1 + NOTE_TOKENS > engine.capacity:
+            return notes, prompt.start + state.bar_start

@@ -1,0 +1,40 @@
+"""Names of networks: those shipped beside this file, paths to others, and a random one for tests."""
+
+from pathlib import Path
+
+import torch
+
+from model.checkpoint import INDEX, load_network
+from model.networks.config import preset
+from model.networks.decoder import Decoder
+from music.errors import BadCheckpoint
+
+WEIGHTS = Path(__file__).resolve().parent / "weights"
+RANDOM = "tiny"
+RANDOM_SEED = 4
+
+
+def shipped() -> list[str]:
+    """Names of the networks that come with the code."""
+    return sorted(index.parent.name for index in WEIGHTS.glob(f"*/{INDEX}"))
+
+
+def resolve(name_or_path: str | Path) -> Path:
+    """A shipped network's folder, or any path that exists."""
+    names = shipped()
+    if name_or_path in names:
+        return WEIGHTS / name_or_path
+    path = Path(name_or_path)
+    if not path.exists():
+        known = ", ".join(names) or "none"
+        raise BadCheckpoint(f"expected a shipped network ({known}) or a path that exists, got {str(name_or_path)!r}")
+    return path
+
+
+def load(name_or_path: str | Path) -> Decoder:
+    """The network of that name or path. "tiny" is for tests only: always the same random weights, so no music."""
+    if name_or_path != RANDOM:
+        return load_network(resolve(name_or_path))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(RANDOM_SEED)
+        return Decoder(preset(RANDOM))
