@@ -1,0 +1,198 @@
+"""Keeps the transcript true: it says what has sounded and will, in order, whatever the order in which it became known.
+
+Knows no keys and no plan: it is given lines, each a note of a human or of the machine.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from model.tokens.codec import Header, duration_token, step_of
+from music.score import Note
+from music.time import Tick
+from streaming.transcript import Transcript
+
+NOTE_TOKENS = 5  # at most: position, part, pitch, velocity, duration
+REMEMBERED_BARS = 4  # of the past, when the context is full
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """One note of the truth."""
+
+    onset: Tick
+    part: int
+    pitch: int
+    velocity: int
+    duration: int | None  # ticks; a guess while the key is down, None before that
+    is_held: bool = False
+
+    @classmethod
+    def of(cls, note: Note) -> "Line":
+        return cls(note.onset, note.part, note.pitch, note.velocity, note.duration)
+
+    @property
+    def step(self) -> int:
+        return step_of(self.onset)
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """The order of the transcript, in which no two lines are equal."""
+        return self.step, self.part, self.pitch
+
+    @property
+    def note(self) -> Note:
+        return Note(self.onset, self.part, self.pitch, self.velocity, self.duration or 1)
+
+    def is_outlived(self, now: Tick) -> bool:
+        """The key is down for longer than was guessed."""
+        if not self.is_held or self.duration is None:
+            return False
+        return duration_token(now - self.onset) > duration_token(self.duration)
+
+
+class Scribe:
+    """Never blocks; use from one thread. Remembers as many lines as the transcript has room for."""
+
+    def __init__(self, header: Header, limit: int) -> None:
+        self.transcript = Transcript(header)
+        self._limit = limit  # tokens
+        self._lines: list[Line] = []  # sorted by key
+        self._written = 0  # so many of them the transcript says
+        self._stale: int | None = None  # the first step at which the transcript gives a wrong duration
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        return tuple(self._lines)
+
+    @property
+    def is_all_written(self) -> bool:
+        return self._written == len(self._lines)
+
+    def is_behind(self, *, may_guess: bool, is_at_rest: bool) -> bool:
+        """`settle` at rest, `write` or the engine would have something to do."""
+        if not self.transcript.is_synced or (is_at_rest and self._stale is not None):
+            return True
+        return not self.is_all_written and (may_guess or self._lines[self._written].duration is not None)
+
+    # ---- the truth changes ---------------------------------------------------------------------------
+
+    def add(self, line: Line, now: Tick) -> None:
+        """A line that the transcript may already have passed; it takes the place of one on the same key and step."""
+        if not self._lines:
+            self.transcript.restart(line.step)
+        i = self._index(line.key)
+        if i < len(self._lines) and self._lines[i].key == line.key:
+            self._lines[i] = line
+        else:
+            self._lines.insert(i, line)
+        self._rewind(line.step, now)
+
+    def remove(self, notes: Iterable[Note], now: Tick) -> None:
+        keys = {Line.of(note).key for note in notes}
+        steps = [line.step for line in self._lines if line.key in keys]
+        if steps:
+            self._lines = [line for line in self._lines if line.key not in keys]
+            self._rewind(min(steps), now)
+
+    def append(self, note: Note) -> None:
+        """A note that the transcript already ends with."""
+        insort(self._lines, Line.of(note), key=lambda line: line.key)
+        self._written += 1
+
+    def guess(self, line: Line, duration: int) -> None:
+        """The transcript now ends with `line`, so long."""
+        line.duration = duration
+        self._written += 1
+
+    def release(self, line: Line, duration: int) -> None:
+        """The key came up. A wrong guess is remembered, to be corrected when there is a reason to go back."""
+        line.is_held = False
+        self._set_duration(line, duration)
+
+    def correct(self, note: Note) -> None:
+        """A note of the machine has another duration now."""
+        key = Line.of(note).key
+        i = self._index(key)
+        if i < len(self._lines) and self._lines[i].key == key:
+            self._set_duration(self._lines[i], note.duration)
+
+    # ---- the transcript follows ----------------------------------------------------------------------
+
+    def settle(self, now: Tick) -> None:
+        """Correct durations that were guessed wrong."""
+        if self._stale is not None:
+            self._rewind(self._stale, now)
+
+    def write(self, now: Tick, *, may_guess: bool) -> Line | None:
+        """Write what is known. Returns a line that is written up to its duration, which is to be guessed."""
+        if not self._write(self._limit, may_guess):
+            self._rebuild(now, may_guess)
+        return self._lines[self._written] if self.transcript.awaits_duration and not self.is_all_written else None
+
+    def seek(self, step: int, now: Tick) -> None:
+        """Let bars pass until `step`, and see to it that there is room for a note."""
+        if not self._has_room(step, self._limit):
+            self._rebuild(now, False)
+        self.transcript.seek(step)
+
+    def _write(self, limit: int, may_guess: bool) -> bool:
+        """False where the transcript would become longer than `limit`."""
+        while not self.is_all_written:
+            line = self._lines[self._written]
+            if line.duration is None and (self.transcript.awaits_duration or not may_guess):
+                return True
+            if self.transcript.awaits_duration:
+                self.transcript.push(duration_token(line.note.duration))
+            elif not self._has_room(line.step, limit):
+                return False
+            elif line.duration is None:
+                self.transcript.write_onset(line.note)
+                return True
+            else:
+                self.transcript.write(line.note)
+            self._written += 1
+        return True
+
+    def _has_room(self, step: int, limit: int) -> bool:
+        return len(self.transcript) + self.transcript.bars_until(step) + NOTE_TOKENS <= limit
+
+    def _rewind(self, step: int, now: Tick) -> None:
+        """Go back to `step`, or further where a duration there is known to be wrong."""
+        if self._stale is not None:
+            step, self._stale = min(step, self._stale), None
+        for line in self._lines:
+            if line.is_outlived(now):
+                step, line.duration = min(step, line.step), None
+        if step < self.transcript.first_step:
+            self.transcript.restart(step)
+        self.transcript.rewind_to_step(step)
+        self.transcript.drop_unfinished()
+        self._written = min(self._written, self._index((step, -1, -1)))
+
+    def _rebuild(self, now: Tick, may_guess: bool) -> None:
+        """Begin anew with the last bars, as many as leave room to go on."""
+        bar = self.transcript.bar_steps
+        this = step_of(now) // bar
+        last = max(this, self._lines[-1].step // bar) if self._lines else this
+        for first in range(max(0, this - REMEMBERED_BARS), last + 1):
+            self._forget_before(first * bar)
+            if self._write(self._limit * 3 // 4, may_guess):
+                return
+        self._lines.clear()
+        self._forget_before(last * bar)
+
+    def _forget_before(self, step: int) -> None:
+        del self._lines[: self._index((step, -1, -1))]
+        self._written, self._stale = 0, None
+        self.transcript.restart(step)
+
+    def _set_duration(self, line: Line, duration: int) -> None:
+        before, line.duration = line.duration, duration
+        i = self._index(line.key)
+        is_written = i < self._written and self._lines[i] is line
+        if is_written and before is not None and duration_token(before) != duration_token(duration):
+            self._stale = line.step if self._stale is None else min(self._stale, line.step)
+
+    def _index(self, key: tuple[int, int, int]) -> int:
+        return bisect_left(self._lines, key, key=lambda line: line.key)

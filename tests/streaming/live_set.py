@@ -1,0 +1,215 @@
+"""A whole set on a clock that the test winds: a fake engine, a player, and a listener who checks the plan's laws."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hypothesis import strategies as st
+
+from model.engine.work import Step
+from model.tokens.codec import Encoder, Header, step_of
+from model.tokens.grammar import State, checked_advance, is_allowed
+from model.tokens.vocabulary import BAR
+from music.events import NoteOff, NoteOn
+from music.score import Note
+from music.time import MeterChange, MeterMap, Tick
+from streaming.messages import Control, Plan, PlannedNote, Start, Transport
+from streaming.session import Session
+
+Happening = NoteOn | NoteOff | Control | Transport
+Arrival = tuple[Tick, Happening]  # when the session hears of it, and what
+
+
+class FakeEngine:
+    """Draws by dice, and insists that every step is legal."""
+
+    def __init__(self, seed: int = 0, ticks_per_token: int = 0, capacity: int = 1_000_000) -> None:
+        self._dice = random.Random(seed)
+        self.tokens: list[int] = []
+        self._states = [State()]
+        self._capacity = capacity
+        self.ticks_per_token = ticks_per_token
+        self.draws = 0
+
+    @property
+    def length(self) -> int:
+        return len(self.tokens)
+
+    def run(self, step: Step) -> int | None:
+        assert step.append, "a step without tokens has no logits to draw from"
+        assert step.keep <= self.length
+        del self._states[step.keep + 1 :], self.tokens[step.keep :]
+        self.tokens += step.append
+        for token in step.append:
+            self._states.append(checked_advance(self._states[-1], token))
+        assert self.length <= self._capacity
+        if step.draw is None:
+            return None
+        self.draws += 1
+        first, stop = self._dice.choice(step.draw.allowed)
+        token = self._dice.randrange(first, stop)
+        assert is_allowed(self._states[-1], token)
+        return token
+
+
+@dataclass
+class Listener:
+    """Hears every plan and checks that it keeps its word."""
+
+    machine: frozenset[int]
+    told: dict[int, PlannedNote] = field(default_factory=dict)
+    heard_at: dict[int, Tick] = field(default_factory=dict)
+    committed: set[int] = field(default_factory=set)
+    cancelled: set[int] = field(default_factory=set)
+    silenced_at: list[Tick] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
+
+    def hear(self, plan: Plan, now: Tick) -> None:
+        self.plans.append(plan)
+        if plan.silence:
+            self.silenced_at.append(now)
+        for note in plan.add:
+            assert note.id not in self.told
+            assert note.tick >= now, "a note was sent too late to sound"
+            assert note.part in self.machine
+            self.told[note.id], self.heard_at[note.id] = note, now
+        for id in plan.commit:
+            assert id in self.told.keys() - self.committed - self.cancelled
+            self.committed.add(id)
+        for id in plan.cancel:
+            assert id in self.told.keys() - self.cancelled
+            assert plan.silence or id not in self.committed, "a committed note was taken back"
+            self.cancelled.add(id)
+
+    def sounded(self) -> list[Note]:
+        """What the player heard of the machine; a note ends when silence is ordered."""
+        notes = []
+        for id in sorted(self.committed - self.cancelled):
+            note = self.told[id]
+            ends = [note.tick + note.duration, *(tick for tick in self.silenced_at if tick > note.tick)]
+            notes.append(Note(Tick(note.tick), note.part, note.pitch, note.velocity, min(ends) - note.tick))
+        return notes
+
+
+@dataclass
+class LiveSet:
+    """A session, its engine and its listener on one clock."""
+
+    session: Session
+    engine: FakeEngine
+    listener: Listener
+    now: Tick = Tick(0)
+    longest_transcript: int = 0
+
+    def play(self, arrivals: Iterable[Arrival], until: int) -> None:
+        waiting = sorted(arrivals, key=lambda arrival: arrival[0])
+        waiting.reverse()
+        while self.now < until:
+            while waiting and waiting[-1][0] <= self.now:
+                self.session.receive(waiting.pop()[1], self.now)
+            if not self._work():
+                self._sleep(min(until, waiting[-1][0]) if waiting else until)
+
+    def _work(self) -> bool:
+        """One round; False where there was nothing to do."""
+        step = self.session.poll(self.now)
+        if step:
+            token = self.engine.run(step)
+            self.now = Tick(self.now + self.engine.ticks_per_token * (token is not None))
+            self.session.accept(token, self.now)
+            self.longest_transcript = max(self.longest_transcript, self.engine.length)
+        plan = self.session.take_plan(self.now)
+        if plan:
+            self.listener.hear(plan, self.now)
+        return bool(step or plan)
+
+    def _sleep(self, latest: int) -> None:
+        """Until the session has something to do, and not one tick too long."""
+        wake = self.session.next_wake(self.now)
+        assert wake is None or wake >= self.now
+        target = Tick(min(latest, latest if wake is None else wake))
+        for early in {(self.now + target) // 2, target - 1}:
+            if self.now < early < target:
+                assert self.session.poll(Tick(early)) is None
+                assert self.session.take_plan(Tick(early)) is None
+        if target == self.now:  # woken for a change that is no message: it must not be said again
+            self.session.poll(self.now)
+            assert self.session.next_wake(self.now) != self.now or self._work(), "the session would spin"
+        self.now = target
+
+
+def live_set(start: Start, *, seed: int = 0, ticks_per_token: int = 0, capacity: int = 1_000_000) -> LiveSet:
+    listener = Listener(frozenset(player.part for player in start.machine))
+    return LiveSet(Session(start, capacity=capacity), FakeEngine(seed, ticks_per_token, capacity), listener)
+
+
+def human_notes(arrivals: Iterable[Arrival], longest: int) -> list[Note]:
+    """What a patient ear makes of the keys: the last of several presses of a key at one step counts."""
+    notes: dict[tuple[int, int], Note] = {}
+    held: dict[int, NoteOn] = {}
+
+    def release(pitch: int, tick: int) -> None:
+        if pitch in held:
+            on = held.pop(pitch)
+            duration = min(max(1, tick - on.tick), longest)
+            notes[step_of(on.tick), pitch] = Note(on.tick, on.part, pitch, on.velocity, duration)
+
+    last = 0
+    for at, event in sorted(arrivals, key=lambda arrival: arrival[0]):
+        last = max(last, at)
+        for pitch in [pitch for pitch, on in held.items() if on.tick + longest <= at]:
+            release(pitch, held[pitch].tick + longest)
+        if isinstance(event, NoteOn):
+            release(event.pitch, event.tick)
+            held[event.pitch] = event
+        elif isinstance(event, NoteOff):
+            release(event.pitch, event.tick)
+    for pitch in list(held):
+        release(pitch, last + 2 * longest)
+    return list(notes.values())
+
+
+def fresh_encoding(header: Header, notes: Iterable[Note]) -> list[int]:
+    """Everything that sounded, told in order, from the bar of the first note."""
+    tokens = header.tokens()
+    state = State()
+    for token in tokens:
+        state = checked_advance(state, token)
+    ordered = sorted(notes, key=lambda note: (step_of(note.onset), note.part, note.pitch))
+    first = step_of(ordered[0].onset) if ordered else 0
+    encoder = Encoder(
+        MeterMap([MeterChange(Tick(0), header.meter)]),
+        State(
+            last=state.last,
+            header_parts=state.header_parts,
+            bar_start=first - first % state.bar_length,
+            bar_length=state.bar_length,
+            part=state.part,
+        ),
+    )
+    for note in ordered:
+        tokens += encoder.note(note)
+    return tokens
+
+
+def without_last_bars(tokens: Iterable[int]) -> list[int]:
+    """Bars that pass in silence say nothing."""
+    kept = list(tokens)
+    while kept and kept[-1] in BAR:
+        kept.pop()
+    return kept
+
+
+@st.composite
+def playing(draw: st.DrawFn, notes: int = 12, longest_rest: int = 1500, part: int = 0) -> list[Arrival]:
+    """Keys of one player, heard out of order by up to a few dozen ticks; some never come up, some twice."""
+    arrivals: list[Arrival] = []
+    tick = 100
+    for _ in range(draw(st.integers(1, notes))):
+        tick += draw(st.sampled_from([0, 3, 12, 60, 120, 240, longest_rest]))
+        pitch, length = draw(st.integers(59, 62)), draw(st.sampled_from([1, 5, 40, 120, 300, 900, 12_000]))
+        delays = draw(st.tuples(st.integers(-5, 60), st.integers(-5, 60)))
+        arrivals.append((Tick(tick + delays[0]), NoteOn(Tick(tick), part, pitch, draw(st.integers(1, 127)))))
+        if draw(st.integers(0, 9)):
+            arrivals.append((Tick(tick + length + delays[1]), NoteOff(Tick(tick + length), part, pitch)))
+    return arrivals
