@@ -16,7 +16,7 @@ def complaint(error: ValidationError) -> tuple[str, str]:
     field = ".".join(map(str, first["loc"][1:])) or "message"  # loc[0] is the message's type
     match kind:
         case "json_invalid":
-            return "bad_json", f"expected one JSON object, got {_shown(first['input'])}"
+            return "bad_json", f"expected one JSON object, got {got}"
         case "union_tag_invalid" | "union_tag_not_found":
             return "bad_type", f"expected a type among {TYPES}, got {_shown(_type_of(first['input']))}"
         case "missing":
@@ -24,8 +24,10 @@ def complaint(error: ValidationError) -> tuple[str, str]:
         case "extra_forbidden":
             return "bad_message", f"expected no field {field}, got {got}"
         case _:
-            should = first["msg"].removeprefix("Input should be ")
-            return "bad_message", f"expected {field} to be {should[:1].lower()}{should[1:]}, got {got}"
+            claim = first["msg"]
+            if claim.startswith("Input should "):
+                return "bad_message", f"expected {field} to {claim.removeprefix('Input should ')}, got {got}"
+            return "bad_message", f"expected another {field} ({claim[:1].lower()}{claim[1:]}), got {got}"
 
 
 def _type_of(message: Any) -> Any:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from model.engine.work import Engine, EngineSequence, Step
+from model.engine.work import BadStep, Engine, EngineSequence, Step
+from music.errors import TradefoursError
 from music.time import Nanos, Tick
 from server.numbers import HostStatus, Numbers
 from server.seat import Emit, Heard, Refused, Seat
@@ -141,7 +142,7 @@ class SessionHost:
             work = self._poll()
         if work:
             began = self._now()
-            tokens = self._engine.run([(seat.sequence, step) for seat, step in work])
+            tokens = self._run(work)
             ended = self._now()
         with self._lock:
             if work:
@@ -167,7 +168,12 @@ class SessionHost:
         for sequence in abandoned:
             sequence.close()
         for seat in newcomers:
-            sequence = self._engine.open(seat.seed)
+            try:
+                sequence = self._engine.open(seat.seed)
+            except TradefoursError as error:
+                with self._lock:
+                    self._expel(seat, error)
+                continue
             with self._lock:
                 seat.sequence = sequence
                 if not seat.is_open:  # it left meanwhile
@@ -198,6 +204,22 @@ class SessionHost:
                 if step is not None:
                     work.append((seat, step))
         return work
+
+    def _run(self, work: Work) -> list[int | None]:
+        """All in one batch. Where the engine refuses one step it has done none: then one by one, and that one leaves."""
+        try:
+            return self._engine.run([(seat.sequence, step) for seat, step in work])
+        except BadStep:
+            return [self._run_alone(seat, step) for seat, step in work]
+
+    def _run_alone(self, seat: Seat, step: Step) -> int | None:
+        try:
+            (token,) = self._engine.run([(seat.sequence, step)])
+        except BadStep as error:
+            with self._lock:
+                self._expel(seat, error)
+            return None
+        return token
 
     def _accept(self, work: Work, tokens: list[int | None]) -> None:
         now = self._now()
@@ -241,9 +263,12 @@ class SessionHost:
         try:
             yield
         except Exception as error:
-            log.exception("a session failed")
-            self._drop(seat)
-            seat.emit(ErrorMessage(code="session_failed", reason=_sentence(error), fatal=True))
+            self._expel(seat, error)
+
+    def _expel(self, seat: Seat, error: Exception) -> None:
+        log.error("a session failed", exc_info=error)
+        self._drop(seat)
+        seat.emit(ErrorMessage(code="session_failed", reason=_sentence(error), fatal=True))
 
     def _fail(self, error: Exception) -> None:
         """The engine, or this thread, is broken: say so to everybody, and play no more."""

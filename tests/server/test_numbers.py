@@ -1,0 +1,37 @@
+"""What the host counts."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from music.time import Nanos
+from server.numbers import REACTIONS, WINDOW, Numbers
+
+
+def test_before_the_first_answer_there_is_no_reaction_time() -> None:
+    assert Numbers().reaction_ns(0.5) is None
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=3 * REACTIONS), st.floats(0, 1))
+def test_the_given_share_of_the_last_answers_came_within_the_percentile(waits: list[int], share: float) -> None:
+    numbers = Numbers()
+    for nanos in waits:
+        numbers.reacted(nanos)
+    percentile = numbers.reaction_ns(share)
+    last = waits[-REACTIONS:]
+    assert percentile in last
+    assert sum(nanos <= percentile for nanos in last) >= share * len(last)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**8), st.integers(0, 8), st.integers(1, 10**8)), max_size=60))
+def test_rates_are_of_the_last_two_seconds_only(runs: list[tuple[int, int, int]]) -> None:
+    numbers, now = Numbers(), 0
+    ended: list[tuple[int, int]] = []
+    for pause, tokens, took in runs:
+        now += pause + took
+        numbers.ran(tokens, Nanos(now - took), Nanos(now))
+        ended.append((now, tokens))
+    recent = sum(tokens for at, tokens in ended if at > now - WINDOW)
+    assert numbers.tokens_per_second(Nanos(now)) == recent / 2
+    assert 0 <= numbers.busy_share(Nanos(now)) <= 1
+    assert numbers.tokens == sum(tokens for _, tokens in ended)
+    assert numbers.tokens_per_second(Nanos(now + WINDOW)) == 0
