@@ -74,7 +74,10 @@ class PlayedNote(Message):
 
 
 class Transport(Message):
-    """`stop` ends the machine's playing at `tick`: the plan is cancelled; sounding notes end at once. The human's next note starts it again."""
+    """`stop` ends the machine's playing: the plan is cancelled, sounding notes end at once.
+
+    The human's next note starts it again.
+    """
 
     type: Literal["transport"] = "transport"
     action: Literal["stop"]
@@ -138,7 +141,7 @@ class Plan(Message):
     commit: tuple[int, ...] = ()
     cancel: tuple[int, ...] = ()
     silence: bool = Field(default=False, description="End every sounding note of the machine now.")
-    answers_seq: int | None = Field(default=None, description="The newest `note` or `control` that this plan has heard.")
+    answers_seq: int | None = Field(default=None, description="The newest `note` or `control` that it has heard.")
 
 
 class ServerHeartbeat(Message):

@@ -67,8 +67,8 @@ class Corpus:
         return sum(len(piece.notes) for piece in self.pieces)
 
 
-def read_corpus(archive: Path, cache: Path, progress: Callable[[str], None] = lambda _: None) -> Corpus:
-    """The pieces of `archive`, from `cache` where an earlier run has left them there."""
+def read_corpus(archive: Path, cache: Path, progress: Callable[[], object] = lambda: None) -> Corpus:
+    """The pieces of `archive`, from `cache` where an earlier run has left them. `progress` is called for each file."""
     if not archive.exists():
         raise BadCheckpoint(f"expected a corpus archive or folder, found nothing at {archive}")
     if not cache.exists():
@@ -77,7 +77,7 @@ def read_corpus(archive: Path, cache: Path, progress: Callable[[str], None] = la
     return _load(cache)
 
 
-def build_corpus(members: Iterable[tuple[dict[str, str], bytes]], progress: Callable[[str], None]) -> Corpus:
+def build_corpus(members: Iterable[tuple[dict[str, str], bytes]], progress: Callable[[], object]) -> Corpus:
     """Reads every file; broken ones are counted by reason, never fatal."""
     pieces: list[Piece] = []
     dropped: dict[str, int] = {}
@@ -87,8 +87,7 @@ def build_corpus(members: Iterable[tuple[dict[str, str], bytes]], progress: Call
         except BadMidi as error:
             reason = " ".join(word for word in str(error).split() if not any(map(str.isdigit, word)))
             dropped[reason] = dropped.get(reason, 0) + 1
-        if len(pieces) % 250 == 0:
-            progress(f"{len(pieces)} pieces read")
+        progress()
     return Corpus(tuple(pieces), dropped)
 
 

@@ -153,4 +153,3 @@ def _trade(notes: Notes, programs: dict[int, int], bar_ticks: int, rng: Rng) -> 
     stretch = (notes[:, 0] // (bars * bar_ticks)) % 2 == 1
     notes[(notes[:, 1] == part) & stretch, 1] = partner
     programs[partner] = programs[part]
-

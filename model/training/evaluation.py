@@ -33,24 +33,22 @@ class Comparison:
 
 
 def compare(
-    network: Decoder, ngram: NGram, crops: Validation, progress: Callable[[int, int], None] = lambda done, of: None
+    network: Decoder, ngram: NGram, crops: Validation, progress: Callable[[], object] = lambda: None
 ) -> Comparison:
     losses = []
-    for done, crop in enumerate(crops, start=1):
+    for crop in crops:
         losses.append(token_nll(network, crop))
-        progress(done, len(crops))
+        progress()
     return Comparison(tally(crops, losses), tally(crops, [ngram.nll(crop) for crop in crops]))
 
 
-def corpus_tokens(
-    corpus: Corpus, cache: Path, progress: Callable[[int, int], None] = lambda done, of: None
-) -> NDArray[np.int64]:
+def corpus_tokens(corpus: Corpus, cache: Path, progress: Callable[[], object] = lambda: None) -> NDArray[np.int64]:
     """Every piece whole, one after the other; kept in `cache`, as encoding them takes minutes."""
     if not cache.exists():
         pieces = []
-        for done, piece in enumerate(corpus.pieces, start=1):
+        for piece in corpus.pieces:
             pieces.append(np.array(whole_piece(piece), np.int16))
-            progress(done, len(corpus.pieces))
+            progress()
         cache.parent.mkdir(parents=True, exist_ok=True)
         unfinished = cache.with_suffix(".new.npy")
         np.save(unfinished, np.concatenate(pieces))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.checkpoint import save_network
 from model.networks.config import NetworkConfig
 from model.networks.decoder import Decoder
 from model.training.corpus import Corpus
@@ -56,13 +57,18 @@ class Progress:
     curve: list[dict[str, float]] = field(default_factory=list)
 
 
+BEST = "best"
 Report = Callable[[Progress, float, float], None]  # progress, training loss, tokens per second
 
 
 class Trainer:
-    """One run in one folder: `state.pt` to resume from, `best.pt`, `curve.json`."""
+    """One run in one folder: `state.pt` to resume from, `best` weights as they are shipped, `curve.json`."""
 
-    def __init__(self, plan: TrainingPlan, corpus: Corpus, validation: Validation, folder: Path) -> None:
+    def __init__(
+        self, plan: TrainingPlan, corpus: Corpus, validation: Validation, folder: Path, *, threads: int | None = None
+    ) -> None:
+        if threads:
+            torch.set_num_threads(threads)
         self.plan, self.validation, self.folder = plan, validation, folder
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(plan.seed)
@@ -120,8 +126,17 @@ class Trainer:
         )
         if nll < self.progress.best:
             self.progress.best = nll
-            torch.save(self.network.state_dict(), self.folder / "best.pt")
+            save_network(self.network, self.folder / BEST, about=self._about())
         self._save()
+
+    def _about(self) -> dict[str, str]:
+        progress = self.progress
+        return {
+            "tokens": str(progress.tokens),
+            "hours": f"{progress.seconds / 3600:.2f}",
+            "valid_nll_per_token": f"{progress.best:.4f}",
+            "device": self.device.type,
+        }
 
     def _save(self) -> None:
         state = {

@@ -1,0 +1,239 @@
+"""The command line. Every command imports what it needs when it runs, so that the bridge needs no torch.
+
+Errors are one sentence on stderr and exit code 1; wrong usage is 2.
+"""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from music.errors import TradefoursError
+from server.settings import Settings
+
+app = typer.Typer(
+    help="A live MIDI partner: you play, a neural network on your own machine answers or plays along.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+bench = typer.Typer(help="Measure, as ratios and times of this machine, in one run.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+
+class ModeName(StrEnum):
+    answer = "answer"
+    duet = "duet"
+
+
+Host = Annotated[str | None, typer.Option(help="Address to listen at.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen at.")]
+Model = Annotated[str | None, typer.Option(help="Name of the network that plays, or its folder.")]
+Threads = Annotated[int | None, typer.Option(help="Processor threads that the engine may use.")]
+Sessions = Annotated[int | None, typer.Option(help="Players at once.")]
+Public = Annotated[bool, typer.Option("--public", help="Let others on the network connect: there is no password.")]
+In = Annotated[str | None, typer.Option("--in", help="Existing input port; without it `Tradefours In` is made.")]
+Out = Annotated[str | None, typer.Option("--out", help="Existing output port; without it `Tradefours Out` is made.")]
+Api = Annotated[str | None, typer.Option(help="coremidi, alsa, jack or winmm; without it the first that works.")]
+Mode = Annotated[ModeName, typer.Option(help="answer: replies when you pause. duet: plays along.")]
+Bpm = Annotated[float, typer.Option(help="Tempo of the bars, 20 to 400.")]
+MeterText = Annotated[str, typer.Option("--meter", help="Such as 4/4 or 6/8.")]
+Offset = Annotated[float, typer.Option(help="Added to the time of every note; negative if your instrument is late.")]
+Program = Annotated[int, typer.Option(help="The machine's instrument: General MIDI 0 to 127; 128 is drums.")]
+Seed = Annotated[int, typer.Option(help="The same seed and the same playing give the same answer.")]
+Temperature = Annotated[float, typer.Option(help="Lower is safer, higher is bolder.")]
+Stats = Annotated[Path | None, typer.Option(help="Write the measured times to this JSON file at the end.")]
+Corpus = Annotated[Path, typer.Option(help="Archive (.tar.xz) or folder of MIDI with its manifest.csv.")]
+DEFAULT_CORPUS = Path("../shared/data/open.tar.xz")
+
+
+@app.command()
+def run(
+    host: Host = None,
+    port: Port = None,
+    model: Model = None,
+    threads: Threads = None,
+    max_sessions: Sessions = None,
+    input: In = None,
+    output: Out = None,
+    api: Api = None,
+    mode: Mode = ModeName.answer,
+    bpm: Bpm = 120.0,
+    meter: MeterText = "4/4",
+    offset_ms: Offset = 0.0,
+    program: Program = 0,
+    seed: Seed = 0,
+    temperature: Temperature = 0.95,
+) -> None:
+    """The main job: the server, its page, and MIDI ports where the system has any."""
+    from server.engine_choice import load_engine
+    from server.play import play
+
+    settings = _settings(host=host, port=port, model=model, threads=threads, max_sessions=max_sessions)
+    given = {"--in": input, "--out": output, "--api": api, "--mode": mode.value, "--bpm": bpm, "--meter": meter}
+    given |= {"--offset-ms": offset_ms, "--program": program, "--seed": seed, "--temperature": temperature}
+    arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
+    raise typer.Exit(play(settings, load_engine, arguments, api))
+
+
+@app.command()
+def serve(
+    host: Host = None,
+    port: Port = None,
+    public: Public = False,
+    model: Model = None,
+    threads: Threads = None,
+    max_sessions: Sessions = None,
+) -> None:
+    """The server alone."""
+    from server import serve as server_serve
+    from server.engine_choice import load_engine
+
+    settings = _settings(
+        host=host, port=port, allow_public=public or None, model=model, threads=threads, max_sessions=max_sessions
+    )
+    raise typer.Exit(server_serve.serve(settings, load_engine))
+
+
+@app.command()
+def bridge(
+    url: Annotated[str, typer.Option(help="The server's live socket.")] = "ws://127.0.0.1:8765/v1/live",
+    input: In = None,
+    output: Out = None,
+    api: Api = None,
+    mode: Mode = ModeName.answer,
+    bpm: Bpm = 120.0,
+    meter: MeterText = "4/4",
+    offset_ms: Offset = 0.0,
+    program: Program = 0,
+    seed: Seed = 0,
+    temperature: Temperature = 0.95,
+    stats: Stats = None,
+    while_stdin: Annotated[bool, typer.Option("--while-stdin", hidden=True)] = False,
+) -> None:
+    """The MIDI ports alone, played by a server here or elsewhere."""
+    from clients.bridge import BridgeOptions, run_bridge
+
+    options = BridgeOptions(
+        url=url,
+        input=input,
+        output=output,
+        api=api,
+        mode=mode.value,
+        bpm=bpm,
+        meter=meter,
+        offset_ms=offset_ms,
+        program=program,
+        seed=seed,
+        temperature=temperature,
+        stats=stats,
+    )
+    options.start()  # wrong values are told before any port opens
+    if while_stdin:
+        from server.leash import leave_when_stdin_ends
+
+        leave_when_stdin_ends()
+    raise typer.Exit(run_bridge(options))
+
+
+@app.command()
+def generate(
+    source: Annotated[Path, typer.Argument(metavar="IN.mid")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.mid")],
+    bars: Annotated[int, typer.Option(min=1, max=512, help="Bars to add.")] = 8,
+    model: Annotated[str, typer.Option(help="Name of the network, or its folder.")] = "small",
+    seed: Seed = 0,
+    temperature: Temperature = 0.95,
+    top_p: Annotated[float, typer.Option(help="Keep the likeliest tokens of so much probability.")] = 0.97,
+    min_p: Annotated[float, typer.Option(help="Drop tokens below this share of the likeliest.")] = 0.02,
+    prompt_bars: Annotated[int | None, typer.Option(min=1, help="Use only the first bars of the file.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Draw prompt and continuation as a piano roll.")] = None,
+) -> None:
+    """Continue a MIDI file."""
+    from server.generate import generate_file
+
+    generate_file(
+        source, target, bars=bars, model=model, seed=seed, prompt_bars=prompt_bars, png=png,
+        temperature=temperature, top_p=top_p, min_p=min_p,
+    )  # fmt: skip
+
+
+@app.command()
+def train(
+    preset: Annotated[str, typer.Option(help="tiny, small, medium or large.")] = "small",
+    minutes: Annotated[float, typer.Option(min=0.01, help="How long to train, in all; a second run goes on.")] = 60.0,
+    corpus: Corpus = DEFAULT_CORPUS,
+    folder: Annotated[Path | None, typer.Option("--run", help="Folder of the run; `runs/PRESET` if not said.")] = None,
+    sharing: Annotated[str | None, typer.Option(help="mha, gqa, mqa, grouped, routed or partitioned.")] = None,
+    length: Annotated[int, typer.Option(min=64, help="Tokens in a training example.")] = 1024,
+    threads: Threads = None,
+    seed: Seed = 0,
+    ship: Annotated[str | None, typer.Option(help="At the end, write the best weights under this name.")] = None,
+) -> None:
+    """Train a network on a corpus; interrupt it and call again to resume."""
+    from server.train import train_preset
+
+    run_folder = folder or Path("runs") / preset
+    train_preset(preset, minutes, corpus, run_folder, sharing=sharing, length=length, threads=threads, seed=seed)
+    if ship:
+        from server.train import ship_weights
+
+        ship_weights(run_folder, ship)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Name of the network, or its folder.")] = "small",
+    corpus: Corpus = DEFAULT_CORPUS,
+    pieces: Annotated[int | None, typer.Option(min=1, help="At most so many validation pieces.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+) -> None:
+    """NLL on held-out music, beside a 5-gram that read the same training split."""
+    from server.train import evaluate_model
+
+    evaluate_model(model, corpus, pieces=pieces, json_file=json_file)
+
+
+@app.command()
+def doctor(
+    model: Annotated[str, typer.Option(help="Network to measure.")] = "small",
+    json_output: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Look at ports, processor, weights and speed; say what to do."""
+    from server.doctor import examine
+
+    raise typer.Exit(examine(model, as_json=json_output))
+
+
+@bench.command("live")
+def bench_live(
+    model: Annotated[str, typer.Option(help="Network that plays.")] = "small",
+    ports: Annotated[bool, typer.Option("--ports", help="Through real MIDI ports, on a private JACK server.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="At most 50 seconds.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+) -> None:
+    """A human performance in real time: how soon the plan changes, how late notes are, tokens per second."""
+    from benchmarks.live import bench_live as measure_live
+
+    raise typer.Exit(measure_live(model=model, ports=ports, quick=quick, json_file=json_file))
+
+
+def _settings(**given: object) -> Settings:
+    return Settings.read(os.environ, **given)
+
+
+def main() -> None:
+    try:
+        app()
+    except TradefoursError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

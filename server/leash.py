@@ -1,0 +1,16 @@
+"""A child process that leaves when its parent is gone, however the parent died."""
+
+import os
+import signal
+import sys
+import threading
+
+
+def leave_when_stdin_ends() -> None:
+    """The parent holds the other end of stdin and never writes: its end is the parent's end."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()

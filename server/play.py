@@ -1,0 +1,64 @@
+"""`tradefours run`: the server here, the MIDI ports in a process beside it, both gone when either is told to go."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+from clients.ports import choose_api
+from music.errors import PortError
+from server.serve import LoadEngine, serve
+from server.settings import Settings
+
+BRIDGE_LEAVES_S = 5.0
+
+
+def play(settings: Settings, load_engine: LoadEngine, bridge_arguments: Sequence[str], api: str | None) -> int:
+    """Until SIGTERM or Ctrl-C. Without a MIDI system the server plays alone; a port that cannot be had ends both."""
+    try:
+        choose_api(api)
+    except PortError as error:
+        print(f"No MIDI ports: {error}", file=sys.stderr)
+        return serve(settings, load_engine)
+    beside = BridgeBeside(bridge_arguments)
+    try:
+        code = serve(settings, load_engine, on_ready=beside.start)
+    finally:
+        beside.stop()
+    return code or (1 if beside.failed else 0)
+
+
+class BridgeBeside:
+    """The bridge as a child: its timing shares no interpreter with the engine. It leaves when we are gone."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = False
+        self.failed = False
+
+    def start(self, port: int) -> None:
+        url = f"ws://127.0.0.1:{port}/v1/live"
+        command = [sys.executable, "-m", "server.cli", "bridge", "--url", url, "--while-stdin", *self._arguments]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
+        threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopping = True
+        if self._process is None:
+            return
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(BRIDGE_LEAVES_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        process.wait()
+        if not self._stopping:
+            self.failed = True
+            os.kill(os.getpid(), signal.SIGTERM)

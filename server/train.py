@@ -1,0 +1,103 @@
+"""`tradefours train` and `evaluate`: the model's training code behind progress bars."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from model.checkpoint import INDEX, save_network
+from model.networks.config import Sharing, preset
+from model.registry import WEIGHTS, load
+from model.training.corpus import Corpus, read_corpus
+from model.training.evaluation import compare, corpus_tokens
+from model.training.ngram import NGram
+from model.training.trainer import BEST, Progress, Trainer, TrainingPlan
+from model.training.validation import validation_crops
+from music.errors import BadSetting
+
+CACHE = Path("runs")
+VALIDATION_PIECES = 50  # while training; `evaluate` takes all
+
+
+def train_preset(
+    name: str,
+    minutes: float,
+    archive: Path,
+    folder: Path,
+    *,
+    sharing: str | None,
+    length: int,
+    threads: int | None,
+    seed: int,
+) -> None:
+    """Train for `minutes` in all, or go on with the run in `folder` until it has had as many."""
+    network = replace(preset(name), context=length)
+    if sharing is not None:
+        network = replace(network, sharing=_sharing(sharing))
+    plan = TrainingPlan(network=network, minutes=minutes, length=length, seed=seed)
+    corpus = open_corpus(archive)
+    validation = validation_crops(corpus, length=length, most=VALIDATION_PIECES)
+    trainer = Trainer(plan, corpus.split("train"), validation, folder, threads=threads)
+    with tqdm(total=round(minutes * 60), unit="s", desc=f"training {name}") as bar:
+
+        def report(progress: Progress, loss: float, tokens_per_second: float) -> None:
+            bar.update(round(progress.seconds) - bar.n)
+            bar.set_postfix(
+                tokens=progress.tokens, nll=f"{loss:.3f}", valid=f"{progress.best:.3f}", tok_s=round(tokens_per_second)
+            )
+
+        progress = trainer.run(report)
+    print(f"{progress.tokens} tokens in {progress.step} steps, best validation NLL {progress.best:.3f} nats per token")
+
+
+def ship_weights(folder: Path, name: str) -> None:
+    """The best weights of a run, in half precision, where the server looks for them."""
+    best = folder / BEST
+    network = load(best)
+    about = json.loads((best / INDEX).read_text())["about"]
+    save_network(network, WEIGHTS / name, about=about, bf16=True)
+    print(f"{name} is in {WEIGHTS / name}")
+
+
+def evaluate_model(name: str, archive: Path, *, pieces: int | None, json_file: Path | None) -> None:
+    network = load(name)
+    corpus = open_corpus(archive)
+    crops = validation_crops(corpus, length=network.config.context, most=pieces)
+    train = corpus.split("train")
+    with tqdm(total=len(train.pieces), desc="tokens for the 5-gram", unit=" pieces") as bar:
+        tokens = corpus_tokens(train, cache_of(archive, "tokens.npy"), bar.update)
+    ngram = NGram(tokens)
+    with tqdm(total=len(crops), desc=f"evaluating {name}", unit=" pieces") as bar:
+        comparison = compare(network, ngram, crops, bar.update)
+    print(
+        f"{name}: {len(crops)} validation pieces, {comparison.network.tokens} tokens, {comparison.network.notes} notes"
+    )
+    print(comparison.table())
+    if json_file is not None:
+        figures = {
+            "nll_per_note": comparison.network.per_note,
+            "nll_per_note_5gram": comparison.ngram.per_note,
+            **asdict(comparison),
+        }
+        json_file.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def open_corpus(archive: Path) -> Corpus:
+    """From the cache of an earlier run, else read once: minutes."""
+    with tqdm(desc="reading the corpus", unit=" pieces") as bar:
+        corpus = read_corpus(archive, cache_of(archive, "npz"), bar.update)
+    for reason, files in corpus.dropped.items():
+        print(f"left out {files} files: {reason}")
+    return corpus
+
+
+def cache_of(archive: Path, ending: str) -> Path:
+    return CACHE / f"{archive.name.partition('.')[0]}.{ending}"
+
+
+def _sharing(name: str) -> Sharing:
+    try:
+        return Sharing(name)
+    except ValueError:
+        raise BadSetting(f"expected a sharing of {', '.join(Sharing)}, got {name!r}") from None
