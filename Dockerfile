@@ -28,4 +28,4 @@ WORKDIR /home/tradefours
 EXPOSE 8765
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8765/ready', timeout=2)"]
-CMD ["tradefours", "serve", "--host", "0.0.0.0"]
+CMD ["tradefours", "serve", "--host", "0.0.0.0", "--public"]

@@ -44,7 +44,7 @@ class NGram:
         """Nats of every token but the first: (len(tokens) - 1,)."""
         history = np.asarray(tokens, np.int64)
         probability = np.full(len(history) - 1, 1 / VOCABULARY)
-        for n, table in enumerate(self._orders, start=1):
+        for n, table in enumerate(self._orders[: len(history)], start=1):
             reach = max(1, n - 1)  # the first token that has a full context of this order
             grams = _windows(history, n)[reach - n + 1 :]
             probability[reach - 1 :] = _interpolate(table, grams, probability[reach - 1 :])

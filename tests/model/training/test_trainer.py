@@ -1,0 +1,113 @@
+"""A run learns, can be interrupted and resumed, and keeps its best weights."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.checkpoint import load_network
+from model.networks.config import PRESETS
+from model.networks.decoder import Decoder
+from model.tokens.vocabulary import VOCABULARY
+from model.training.evaluation import compare, corpus_tokens
+from model.training.muon import Muon, orthogonal
+from model.training.ngram import NGram
+from model.training.trainer import BEST, Progress, Trainer, TrainingPlan
+from model.training.validation import validate, validation_crops
+from music.errors import BadCheckpoint
+from tests.model.training.made_corpus import made_corpus
+
+CORPUS = made_corpus()
+VALIDATION = validation_crops(CORPUS, length=128)
+PLAN = TrainingPlan(
+    network=replace(PRESETS["tiny"], context=128), minutes=0.05, length=128, batch=2, validate_every_minutes=0.01
+)
+
+
+def train(plan: TrainingPlan, folder: Path) -> tuple[Trainer, Progress]:
+    trainer = Trainer(plan, CORPUS.split("train"), VALIDATION, folder, threads=1)
+    return trainer, trainer.run(lambda progress, loss, rate: None)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trainer, Progress]:
+    folder = tmp_path_factory.mktemp("run")
+    return folder, *train(PLAN, folder)
+
+
+def test_training_lowers_the_validation_nll(run: tuple[Path, Trainer, Progress]) -> None:
+    torch.manual_seed(PLAN.seed)
+    untrained = validate(Decoder(PLAN.network), VALIDATION).per_token
+    assert run[2].best < 0.8 * untrained
+
+
+def test_the_best_weights_are_what_was_validated(run: tuple[Path, Trainer, Progress]) -> None:
+    folder, _, progress = run
+    assert validate(load_network(folder / BEST), VALIDATION).per_token == pytest.approx(progress.best, abs=1e-4)
+
+
+def test_a_run_with_a_larger_budget_goes_on_where_it_stopped(run: tuple[Path, Trainer, Progress]) -> None:
+    folder, first, progress = run
+    resumed = Trainer(replace(PLAN, minutes=0.08), CORPUS.split("train"), VALIDATION, folder, threads=1)
+    assert resumed.progress == progress
+    for name, weight in first.network.state_dict().items():
+        assert torch.equal(weight, resumed.network.state_dict()[name])
+    assert resumed.run(lambda progress, loss, rate: None).step > progress.step
+
+
+def test_a_run_with_another_network_is_refused(run: tuple[Path, Trainer, Progress]) -> None:
+    other = replace(PLAN, network=replace(PLAN.network, layers=3))
+    with pytest.raises(BadCheckpoint, match="another folder"):
+        Trainer(other, CORPUS, VALIDATION, run[0])
+
+
+def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
+    rates = [PLAN.rate(done / 100) for done in range(101)]
+    assert rates[0] < 0.1
+    assert max(rates) == 1.0
+    assert rates[100] == 0.0
+    falling = rates[45:]
+    assert falling == sorted(falling, reverse=True)
+
+
+def test_orthogonal_pushes_all_singular_values_towards_one() -> None:
+    torch.manual_seed(0)
+    for shape in ((24, 8), (8, 24), (48, 32)):
+        values = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+        assert 0.5 < values.min()
+        assert values.max() < 1.4
+
+
+def test_muon_goes_downhill() -> None:
+    torch.manual_seed(0)
+    target, weight = torch.randn(8, 8), torch.nn.Parameter(torch.zeros(8, 8))
+    optimizer = Muon([weight], lr=0.05)
+    losses = []
+    for _ in range(150):
+        loss = (weight - target).square().mean()
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert losses[-1] < 0.1 * losses[0]
+
+
+def test_nll_is_counted_per_token_note_and_attribute() -> None:
+    network = Decoder(PLAN.network)
+    torch.nn.init.zeros_(network.embedding.weight)  # every token equally likely
+    nll = validate(network, VALIDATION)
+    uniform = torch.tensor(float(VOCABULARY)).log().item()
+    assert nll.per_token == pytest.approx(uniform, rel=1e-5)
+    assert nll.per_note == pytest.approx(uniform * nll.tokens / nll.notes, rel=1e-5)
+    assert nll.by_attribute == pytest.approx(dict.fromkeys(("time", "part", "pitch", "velocity", "duration"), uniform))
+
+
+def test_the_comparison_scores_network_and_ngram_on_the_same_tokens(tmp_path: Path) -> None:
+    train_split = CORPUS.split("train")
+    tokens = corpus_tokens(train_split, tmp_path / "tokens.npy")
+    assert (corpus_tokens(train_split, tmp_path / "tokens.npy") == tokens).all()
+    comparison = compare(Decoder(PLAN.network), NGram(tokens), VALIDATION)
+    assert comparison.network.tokens == comparison.ngram.tokens
+    assert comparison.ngram.per_token < 1 < comparison.network.per_token
+    assert "| per note |" in comparison.table()

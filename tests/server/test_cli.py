@@ -1,0 +1,115 @@
+"""The command line: one sentence for what is wrong, exit code not 0, nothing written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from music.files import read_midi, save_midi
+from server.cli import app
+from server.generate import bar_after, bars_on, first_bars
+from tests.conftest import ROOT
+from tests.model.training.made_corpus import made_archive, scale_score
+
+
+def tradefours(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "server.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+def assert_one_sentence(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert all(word in result.stderr for word in words), result.stderr
+
+
+@pytest.fixture
+def scale_file(tmp_path: Path) -> Path:
+    path = tmp_path / "scale.mid"
+    save_midi(scale_score(4), path)
+    return path
+
+
+def test_every_command_of_the_readme_is_there() -> None:
+    names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert names == {"run", "serve", "bridge", "generate", "train", "evaluate", "doctor"}
+
+
+def test_generate_adds_the_bars_asked_for_and_leaves_the_prompt_alone(scale_file: Path, tmp_path: Path) -> None:
+    target, png = tmp_path / "out.mid", tmp_path / "out.png"
+    result = tradefours("generate", scale_file, target, "--bars", "2", "--model", "tiny", "--png", png)
+    assert result.returncode == 0, result.stderr
+    assert "distinct pitches" in result.stdout
+    before, after = read_midi(scale_file), read_midi(target)
+    joint = bar_after(before)
+    ours = [note for note in after.notes if note.onset < joint]
+    assert [(n.onset, n.pitch, n.velocity) for n in ours] == [(n.onset, n.pitch, n.velocity) for n in before.notes]
+    assert all(note.onset < joint + 2 * 1920 for note in after.notes)
+    assert png.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("case", ["truncated", "text", "huge", "missing", "folder"])
+def test_generate_refuses_what_is_no_midi_file(case: str, scale_file: Path, tmp_path: Path) -> None:
+    source = tmp_path / "bad.mid"
+    if case == "truncated":
+        source.write_bytes(scale_file.read_bytes()[:-20])
+    elif case == "text":
+        source.write_text("four bars of text\n")
+    elif case == "huge":
+        with source.open("wb") as file:
+            file.truncate(50_000_000)
+    elif case == "folder":
+        source.mkdir()
+    result = tradefours("generate", source, tmp_path / "out.mid", "--model", "tiny")
+    assert_one_sentence(result, "expected", "got")
+    assert not (tmp_path / "out.mid").exists()
+
+
+def test_a_model_that_is_not_there_is_named(scale_file: Path, tmp_path: Path) -> None:
+    result = tradefours("generate", scale_file, tmp_path / "out.mid", "--model", "nobody")
+    assert_one_sentence(result, "nobody")
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_work(scale_file: Path, tmp_path: Path) -> None:
+    result = tradefours("generate", scale_file, tmp_path / "no" / "out.mid", "--model", "tiny")
+    assert_one_sentence(result, "out.mid")
+
+
+def test_a_public_address_is_refused_unless_meant() -> None:
+    assert_one_sentence(tradefours("serve", "--host", "0.0.0.0", "--model", "tiny"), "--public")
+
+
+def test_a_wrong_bridge_setting_is_told_before_any_port_opens() -> None:
+    assert_one_sentence(tradefours("bridge", "--bpm", "5000"), "bpm", "5000")
+
+
+def test_training_and_evaluating_from_an_archive(tmp_path: Path) -> None:
+    archive = made_archive(tmp_path / "made.tar.xz")
+    common = ("--corpus", archive)
+    trained = tradefours("train", "--preset", "tiny", "--minutes", "0.03", "--length", "128", *common, cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert "left out 1 files" in trained.stdout
+    figures = tmp_path / "figures.json"
+    run = tmp_path / "runs" / "tiny" / "best"
+    evaluated = tradefours("evaluate", run, *common, "--json", figures, cwd=tmp_path)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "| per note |" in evaluated.stdout
+    assert json.loads(figures.read_text())["nll_per_note_5gram"] > 0
+
+
+def test_doctor_says_what_it_found_as_json() -> None:
+    result = tradefours("doctor", "--model", "tiny", "--json")
+    findings = json.loads(result.stdout)
+    assert findings["decode_ms"] > 0
+    assert findings["fit"] is (findings["advice"] == [])
+    assert result.returncode == (0 if findings["fit"] else 1)
+
+
+def test_the_first_bars_are_cut_at_their_bar_line() -> None:
+    score = first_bars(scale_score(4), 2)
+    assert bar_after(score) == 2 * 1920
+    assert max(note.end for note in score.notes) <= 2 * 1920
+    assert bars_on(score, bar_after(score), 3) == 5 * 1920
