@@ -107,14 +107,18 @@ class Bridge:
             if entry is not None:
                 entry.close()
             await self._out.close()
-            self._report()
+            if entry is not None:  # else there is nothing to tell but why
+                self._report()
 
     def statistics(self) -> dict[str, Any]:
-        """Notes sent to the port, and times in milliseconds: `lateness` at the port, `reaction` from a human note
-        to the first plan that heard it, `round_trip` of heartbeats."""
+        """Notes sent to the port; notes that were known in time, late but played, or dropped; times in milliseconds:
+        `lateness` at the port, `reaction` from a human note to the first plan that heard it, `round_trip` of
+        heartbeats."""
         return {
             "notes_on": self._out.notes_on,
             "notes_off": self._out.notes_off,
+            "in_time": self._side.in_time,
+            "late": self._side.late,
             "dropped": self._side.dropped,
             "lateness": self._out.lateness.summary_ms(),
             "reaction": self._reaction.summary_ms(),

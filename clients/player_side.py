@@ -47,7 +47,10 @@ class PlayerSide:
     def __init__(self, bpm: float, programs: dict[int, int], offset: Nanos = Nanos(0)) -> None:
         """`programs` by part of the machine; `offset` is added to every due time and may be negative."""
         self.clock = PlayerClock(bpm)
-        self.dropped = 0  # notes that came too late to be played
+        # What became of committed notes: known before they were due, not before but played, or left out.
+        self.in_time = 0
+        self.late = 0
+        self.dropped = 0
         self._channels = {part: channel_of(part, program) for part, program in programs.items()}
         self._offset = offset
         self._tentative: dict[int, PlannedNote] = {}
@@ -68,6 +71,9 @@ class PlayerSide:
             self._tentative.pop(id, None)
         committed = [self._tentative.pop(id) for id in plan.commit if id in self._tentative]
         sounds = [sound for note in committed if (sound := self._sound(note)) and sound.due >= now - LATEST]
+        in_time = sum(sound.due >= now for sound in sounds)
+        self.in_time += in_time
+        self.late += len(sounds) - in_time
         self.dropped += len(committed) - len(sounds)
         return sounds
 

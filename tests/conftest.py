@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.jack import private_jack
+from benchmarks.jack import private_jack
 
 ROOT = Path(__file__).resolve().parent.parent
 

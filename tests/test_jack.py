@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.jack import private_jack
+from benchmarks.jack import private_jack
 
 pytestmark = pytest.mark.jack
 

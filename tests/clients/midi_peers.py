@@ -74,6 +74,10 @@ class _Peer:
     ) -> None:
         self.close()
 
+    def kill(self) -> None:
+        """As when its program crashes: nothing is played to an end."""
+        self._process.kill()
+
     def close(self) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -127,7 +127,8 @@ async def test_what_is_played_is_answered_in_time_and_counted(jack_server: dict[
 
         statistics = await running.stop()
         assert statistics["notes_on"] == statistics["notes_off"] == 8
-        assert statistics["dropped"] == 0
+        assert statistics["in_time"] == 8
+        assert statistics["late"] == statistics["dropped"] == 0
         assert statistics["lateness"]["count"] == statistics["reaction"]["count"] / 2 == 8
         assert server.left()
 

@@ -56,10 +56,11 @@ def test_a_cancelled_note_never_sounds() -> None:
 def test_a_note_that_comes_too_late_is_left_out_and_counted() -> None:
     side = playing()
     due = START + 500 * MS
-    late, in_time = Nanos(due + LATEST + 1), Nanos(due + LATEST)
-    assert len(side.follow(Plan(add=(planned(1),), commit=(1,)), in_time)) == 1
-    assert side.follow(Plan(add=(planned(2),), commit=(2,)), late) == []
-    assert side.dropped == 1
+    late, too_late = Nanos(due + LATEST), Nanos(due + LATEST + 1)
+    assert len(side.follow(Plan(add=(planned(0),), commit=(0,)), Nanos(due))) == 1
+    assert len(side.follow(Plan(add=(planned(1),), commit=(1,)), late)) == 1
+    assert side.follow(Plan(add=(planned(2),), commit=(2,)), too_late) == []
+    assert (side.in_time, side.late, side.dropped) == (1, 1, 1)
 
 
 def test_without_a_clock_nothing_can_be_due() -> None:

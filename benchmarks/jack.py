@@ -1,4 +1,4 @@
-"""A private JACK server without a sound card, for tests of real MIDI ports. Knows nothing of Tradefours."""
+"""A private JACK server without a sound card: real MIDI ports, to test and to measure with. Knows no music."""
 
 import os
 import subprocess
@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
+from music.errors import TradefoursError
+
 PERIOD_FRAMES = 64  # 1.33 ms at 48 kHz
 START_S = 5.0
 
 
-class JackFailed(Exception):
+class JackFailed(TradefoursError):
     """jackd did not come up; the text is the end of its log."""
 
 
