@@ -26,7 +26,7 @@ APIS: Final = {  # in the order in which they are tried: the name users say, rtm
 }
 NO_MIDI: Final = (
     "expected a MIDI system (CoreMIDI, the ALSA sequencer, a running JACK server, or Windows MM), got none: "
-    "on Linux load the module snd-seq or start a JACK server, or play in the browser"
+    "on Linux load the module snd-seq or start a JACK server"
 )
 
 Heard = Callable[[bytes, Nanos], None]  # runs in the driver's thread; must not block

@@ -96,7 +96,7 @@ def test_the_environment_may_choose_and_the_option_goes_first(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("wanted", "says"), [(None, "play in the browser"), ("jack", "jack to answer"), ("oss", "got 'oss'")]
+    ("wanted", "says"), [(None, "start a JACK server"), ("jack", "jack to answer"), ("oss", "got 'oss'")]
 )
 def test_without_a_midi_system_the_error_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, wanted: str | None, says: str
