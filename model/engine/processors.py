@@ -15,6 +15,8 @@ from music.errors import TradefoursError
 
 Processor = Callable[[Tensor, int], Tensor]
 
+SHARPEST = 1e-6  # temperatures below are 0: float32 could not divide by them
+
 
 def processors_of(draw: Draw) -> list[Processor]:
     """In the order in which they apply."""
@@ -45,9 +47,8 @@ def temperature(value: float) -> Processor:
     """Flatter above 1, sharper below; 0 leaves the likeliest alone, the first of several."""
 
     def process(logits: Tensor, start: int) -> Tensor:
-        if value > 0:
-            # Relative to the likeliest first: so no temperature, however small, divides to infinity.
-            return (logits - logits.max()) / value
+        if value >= SHARPEST:
+            return (logits - logits.max()) / value  # relative to the likeliest: no overflow
         best = int(logits.argmax())
         return keep_ranges(((start + best, start + best + 1),))(logits, start)
 

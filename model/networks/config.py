@@ -49,7 +49,8 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         if self.heads % GROUPS:
             raise BadSetting(f"expected a multiple of {GROUPS} heads, got {self.heads}")
-        if self.head_size % 2 or min(self.layers, self.width, self.hidden, self.context, self.window) < 1:
+        sizes = (self.layers, self.width, self.heads, self.head_size, self.hidden, self.context, self.window)
+        if self.head_size % 2 or min(*sizes, self.vocabulary) < 1 or not self.rope_base > 0:
             raise BadSetting(f"expected positive sizes and an even head size, got {self}")
 
     @property
