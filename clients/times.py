@@ -16,8 +16,8 @@ def percentile(nanos: Iterable[int], share: float) -> int:
 class Times:
     """A bounded record of times in nanoseconds."""
 
-    def __init__(self) -> None:
-        self._nanos: deque[int] = deque(maxlen=KEPT)
+    def __init__(self, nanos: Iterable[int] = ()) -> None:
+        self._nanos: deque[int] = deque(nanos, maxlen=KEPT)
 
     def add(self, nanos: int) -> None:
         self._nanos.append(nanos)

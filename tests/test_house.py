@@ -46,7 +46,7 @@ def test_torch_counts_as_heavy() -> None:
 
 def test_the_layers_are_the_folders_in_the_order_of_the_plan() -> None:
     contracts = {contract["type"]: contract for contract in PROJECT["tool"]["importlinter"]["contracts"]}
-    assert contracts["layers"]["layers"] == ["server : clients", "streaming", "model", "music"]
+    assert contracts["layers"]["layers"] == ["benchmarks", "server : clients", "streaming", "model", "music"]
     packaged = {pattern.rstrip("*") for pattern in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]}
     assert set(PROJECT["tool"]["importlinter"]["root_packages"]) == packaged
 

@@ -1,0 +1,1 @@
+"""What this machine does, as times and ratios of one run."""

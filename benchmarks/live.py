@@ -1,0 +1,36 @@
+"""`tradefours bench live`: a human performance in real time; how soon and how punctually the machine plays.
+
+What the figures mean, in milliseconds where they are times:
+
+- `reaction`: from a human note's arrival (answer mode: from the end of the pause) to the first note planned in return.
+  With `--ports`, at the bridge and in a duet: from sending a human note to the first plan that has heard it.
+- `answer`: from the last key-up of a phrase to the machine's first note at the port. It contains the pause for which
+  the machine waits (350 ms), and up to 200 ms in which the music may choose its moment.
+- `lateness`: how long after its due time a note-on is handed to the port.
+- `in_time_share`: of all notes that were to sound, those of which the player's side knew before they were due.
+- `tokens_per_s`: tokens drawn in a second of computing, human notes and rewinds included.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from benchmarks.live_figures import ratios
+from benchmarks.report import write_report
+
+QUICK_S: Final = 15.0  # in each mode
+FULL_S: Final = 75.0
+
+
+def bench_live(*, model: str, ports: bool, quick: bool, json_file: Path | None) -> int:
+    """Measure, print, write. Returns the exit code."""
+    seconds = QUICK_S if quick else FULL_S
+    if ports:
+        from benchmarks.live_ports import measure_ports
+
+        measured = measure_ports(model, seconds)
+    else:
+        from benchmarks.live_inside import measure_inside
+
+        measured = measure_inside(model, seconds)
+    write_report("live_ports" if ports else "live", [each.row() for each in measured], ratios(measured), json_file)
+    return 0

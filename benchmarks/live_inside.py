@@ -1,0 +1,197 @@
+"""A live session inside this process: the real engine in its thread, the real playout in another, a port of no device.
+
+Knows no sockets and no MIDI system: what those add is measured by `benchmarks/live_ports.py`.
+"""
+
+import json
+import sys
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import monotonic_ns
+from typing import Any, Final
+
+from benchmarks.live_figures import MODES, SEED, Measured, Summary
+from benchmarks.performance import Phrase, edges, messages, pauses_until, phrases
+from clients.held_keys import HeldKeys
+from clients.player_side import PlayerSide
+from clients.port_process import QUIT, Lines, Player, ask_for_realtime
+from clients.times import Times
+from model.engine.work import Engine, Step
+from music.errors import TradefoursError
+from music.time import Nanos
+from server.engine_choice import load_engine
+from server.host import SessionHost
+from server.numbers import HostStatus
+from server.seat import Seat
+from server.serve import SWITCH_S
+from server.settings import Settings
+from streaming.messages import (
+    HEARTBEAT_S,
+    ClientHeartbeat,
+    ErrorMessage,
+    Mode,
+    Plan,
+    PlayedNote,
+    ServerMessage,
+    Start,
+)
+
+HEARTBEAT: Final = Nanos(round(HEARTBEAT_S * 1e9))
+
+
+def measure_inside(model: str, seconds: float) -> list[Measured]:
+    """Both modes, `seconds` each."""
+    engine = load_engine(Settings(model=model, max_sessions=1)).engine
+    return [measure_mode(engine, mode, phrases(seconds, SEED), seconds) for mode in MODES]
+
+
+def measure_mode(engine: Engine[Any], mode: Mode, performance: Sequence[Phrase], seconds: float) -> Measured:
+    """Play the performance to the engine, in real time."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)  # as the server does
+    timed = TimedEngine(engine)
+    host = SessionHost(timed, max_sessions=1)
+    sound = NullSound()
+    host.start()
+    try:
+        stand = Stand(host, Start(mode=mode, seed=SEED), sound)
+        stand.perform(performance, seconds)
+        status = host.status()
+    finally:
+        host.stop()
+        sound.stop()
+        sys.setswitchinterval(before)
+    firsts, lasts = edges(performance)
+    starts, ends = [stand.struck[i] for i in firsts], [stand.struck[i] for i in lasts]
+    return Measured(
+        mode=mode,
+        seconds=seconds,
+        human_notes=sum(map(len, performance)),
+        reaction=_reactions(status),
+        answer=Times(pauses_until(sound.onsets, ends, starts) if mode == "answer" else ()).summary_ms(),
+        lateness=sound.lateness.summary_ms(),
+        in_time=stand.side.in_time,
+        not_in_time=stand.side.late + stand.side.dropped,
+        tokens_per_s=round(status.tokens / timed.seconds, 1) if timed.seconds else None,
+        notes_on=len(sound.onsets),
+        notes_off=sound.notes_off,
+    )
+
+
+def _reactions(status: HostStatus) -> Summary:
+    """As the host counts them: in a duet that rests, a human note is no question."""
+    nanos = {"p50_ms": status.reaction_p50_ns, "p95_ms": status.reaction_p95_ns, "p99_ms": status.reaction_p99_ns}
+    found = {name: round(each / 1e6, 3) for name, each in nanos.items() if each is not None}
+    return {"count": 1, **found} if found else {**dict.fromkeys(nanos, 0.0), "count": 0}
+
+
+class TimedEngine:
+    """An engine that knows how long it has computed."""
+
+    def __init__(self, engine: Engine[Any]) -> None:
+        self._engine = engine
+        self.seconds = 0.0
+
+    @property
+    def capacity(self) -> int:
+        return self._engine.capacity
+
+    def open(self, seed: int) -> Any:
+        return self._engine.open(seed)
+
+    def fork(self, sequence: Any, seed: int) -> Any:
+        return self._engine.fork(sequence, seed)
+
+    def run(self, work: Sequence[tuple[Any, Step]]) -> list[int | None]:
+        began = monotonic_ns()
+        try:
+            return self._engine.run(work)
+        finally:
+            self.seconds += (monotonic_ns() - began) / 1e9
+
+
+class NullSound:
+    """The bridge's player in a thread of its own, at a port that swallows all. Read its figures after `stop`."""
+
+    def __init__(self) -> None:
+        self.onsets: list[int] = []
+        self.notes_off = 0
+        self.lateness = Times()
+        self._lines: Lines = SimpleQueue()
+        self._player = Player(self, self._note)
+        self._thread = Thread(target=self._run, name="playout", daemon=True)
+        self._thread.start()
+
+    def schedule(self, sound: dict[str, Any]) -> None:
+        self._lines.put(json.dumps({"on": sound}).encode())
+
+    def stop(self) -> None:
+        self._lines.put(QUIT)
+        self._thread.join()
+
+    def send(self, message: Sequence[int]) -> None:
+        if message[0] & 0xF0 == 0x90:
+            self.onsets.append(monotonic_ns())
+        elif message[0] & 0xF0 == 0x80:
+            self.notes_off += 1
+
+    def _run(self) -> None:
+        ask_for_realtime()
+        self._player.run(self._lines)
+
+    def _note(self, report: dict[str, Any]) -> None:
+        if "played" in report:
+            self.lateness.add(report["late_ns"])
+
+
+class Stand:
+    """The player's side without sockets: keys go to the host, and its plans to `sound`."""
+
+    def __init__(self, host: SessionHost, start: Start, sound: NullSound) -> None:
+        self.side = PlayerSide(start.bpm, {part.part: part.program for part in start.machine})
+        self.struck: list[int] = []  # when each key went down or came up
+        self._host = host
+        self._sound = sound
+        self._keys = HeldKeys()
+        self._heard: SimpleQueue[ServerMessage] = SimpleQueue()
+        self._seat: Seat = host.open(start, self._heard.put)
+        self._seq = 0
+
+    def perform(self, performance: Sequence[Phrase], seconds: float) -> None:
+        """Until `seconds` after the first key."""
+        began = monotonic_ns()
+        timed = (each for phrase in performance for each in messages(phrase))
+        waiting = deque((began + round(at * 1e9), message) for at, message in timed)
+        beat, end = began, began + round(seconds * 1e9)
+        while (now := monotonic_ns()) < end:
+            if waiting and waiting[0][0] <= now:
+                self._strike(waiting.popleft()[1], now)
+            elif beat <= now:
+                tick = self.side.clock.tick_at(Nanos(now))
+                self._host.heartbeat(self._seat, ClientHeartbeat(tick=tick))
+                beat += HEARTBEAT
+            else:
+                self._follow(min(end, beat, waiting[0][0] if waiting else end))
+        self._host.close(self._seat)
+
+    def _strike(self, message: bytes, now: int) -> None:
+        self.struck.append(now)
+        for event in self._keys.hear(message, Nanos(now)):
+            note = self.side.play(event)
+            played = PlayedNote(seq=self._seq, tick=note.tick, pitch=note.pitch, velocity=note.velocity)
+            self._host.deliver(self._seat, played)
+            self._seq += 1
+
+    def _follow(self, until: int) -> None:
+        """Wait for a plan, and hand on what it commits."""
+        with suppress(Empty):
+            message = self._heard.get(timeout=max(0, until - monotonic_ns()) / 1e9)
+            if isinstance(message, ErrorMessage):
+                raise TradefoursError(f"expected the session to play on, got: {message.reason}")
+            if isinstance(message, Plan):
+                for sound in self.side.follow(message, Nanos(monotonic_ns())):
+                    self._sound.schedule(asdict(sound))
