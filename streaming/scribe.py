@@ -179,8 +179,9 @@ class Scribe:
             self._forget_before(first * bar)
             if self._write(self._limit * 3 // 4, may_guess):
                 return
+        # Not even one bar fits. From the next one on, so that nothing is told twice.
         self._lines.clear()
-        self._forget_before(last * bar)
+        self._forget_before((last + 1) * bar)
 
     def _forget_before(self, step: int) -> None:
         del self._lines[: self._index((step, -1, -1))]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.tokens.codec import Header, decode, duration_token, on_grid
+from model.tokens.vocabulary import PART, POSITION
 from music.score import Note
 from music.time import Tick
 from streaming.scribe import Line, Scribe
@@ -126,6 +127,15 @@ def test_a_guess_still_possible_is_kept_at_the_next_note() -> None:
     assert durations(scribe) == [key.duration]
 
 
+def test_a_note_that_was_being_drawn_makes_way_for_one_that_was_played() -> None:
+    scribe = scribe_with(line(0))
+    for token in (POSITION[20], PART[1]):
+        scribe.transcript.push(token)
+    scribe.add(line(480), Tick(480))
+    scribe.write(Tick(480), may_guess=False)
+    assert list(scribe.transcript.tokens) == fresh_encoding(HEADER, [line(0).note, line(480).note])
+
+
 def test_a_full_context_keeps_the_last_bars_on_their_bar_lines() -> None:
     scribe = scribe_with(limit=300)
     for i in range(200):
@@ -144,6 +154,7 @@ def test_a_bar_too_full_for_the_context_is_forgotten_and_the_music_goes_on() -> 
         scribe.add(line(i * 10), Tick(i * 10))
         scribe.write(Tick(i * 10), may_guess=False)
         assert len(scribe.transcript) <= 192
+        assert scribe.transcript.state.step >= i, "time goes on"
     scribe.add(line(2000), Tick(2000))
     scribe.write(Tick(2000), may_guess=False)
     assert durations(scribe)[-1] == 100

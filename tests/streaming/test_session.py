@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.tokens.vocabulary import DURATION, PART
+from model.tokens.codec import decode
+from model.tokens.vocabulary import DURATION, PART, PITCH
 from music.errors import BadSetting
 from music.events import NoteOff, NoteOn
 from music.time import Tick
@@ -13,6 +14,7 @@ from streaming.session import Session
 from streaming.settings import Settings
 from tests.streaming.live_set import (
     Arrival,
+    FakeEngine,
     LiveSet,
     fresh_encoding,
     human_notes,
@@ -225,6 +227,17 @@ def test_a_human_note_ends_the_answer_and_asks_for_another() -> None:
     assert any(note.tick > 8400 + 350 * MS for note in played.listener.told.values())
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_an_answer_that_follows_promised_notes_begins_right_after_them(seed: int) -> None:
+    played = live_set(Start(commit_beats=1.5, silence_ms=50, answer_bars=1), seed=seed)
+    played.play([*key(0), *key(900, 20)], until=1900)
+    told, heard_at = played.listener.told, played.listener.heard_at
+    due = 920 + 48
+    promised = [told[id].tick for id in played.listener.committed if heard_at[id] < due]
+    answer = [note.tick for id, note in told.items() if heard_at[id] >= due]
+    assert min(answer) <= max(due + 250 * MS, max(promised) + 10)
+
+
 # ---- duet ----------------------------------------------------------------------------------------------
 
 
@@ -292,6 +305,38 @@ def test_an_engine_too_slow_for_the_usual_lead_still_plays_and_counts_what_came_
 # ---- controls, stop, lost keys -------------------------------------------------------------------------
 
 
+def test_a_note_whose_moment_has_passed_when_it_is_drawn_is_never_sent() -> None:
+    session, engine = Session(Start(mode="duet"), capacity=1024), FakeEngine()
+    session.receive(NoteOn(Tick(0), 0, 60, 80), Tick(0))
+    durations = 0
+    while durations < 2:  # the human's, which is guessed, then the machine's
+        step = session.poll(Tick(10))
+        assert step is not None
+        assert step.draw is not None
+        durations += step.draw.allowed[-1][1] == DURATION.stop
+        session.accept(engine.run(step), Tick(10 if durations < 2 else 10_000))
+    assert session.late == 1
+    assert session.take_plan(Tick(10_000)) is None
+    assert session.urgent, "the human still waits for a first note"
+
+
+@given(st.sampled_from(MODES), playing(), st.lists(st.tuples(st.integers(0, 6000), st.integers(1, 3000)), max_size=5))
+def test_after_a_stall_what_could_not_be_promised_was_never_told(
+    mode: Mode, arrivals: list[Arrival], stalls: list[tuple[int, int]]
+) -> None:
+    played = live_set(Start(mode=mode))
+    waiting = sorted(arrivals, key=lambda arrival: arrival[0])
+    for at, length in sorted(stalls):
+        played.play([arrival for arrival in waiting if arrival[0] < at], until=at)
+        waiting = [arrival for arrival in waiting if arrival[0] >= at]
+        played.now = Tick(played.now + length)
+    played.play(waiting, until=80_000)
+    assert played.listener.committed | played.listener.cancelled == played.listener.told.keys()
+    said = decode(played.session._scribe.transcript.tokens).notes
+    machine = [note for note in said if note.part == 1]
+    assert len(machine) == len(played.listener.sounded())
+
+
 def test_a_control_changes_the_very_next_draw() -> None:
     session = Session(Start(mode="duet", temperature=1.0), capacity=1024)
     session.receive(NoteOn(Tick(0), 0, 60, 80), Tick(0))
@@ -351,13 +396,19 @@ def test_only_the_network_is_asked_where_there_is_a_choice() -> None:
 def test_a_step_that_was_polled_but_overtaken_by_a_note_is_forgotten() -> None:
     session = Session(Start(mode="duet"), capacity=1024)
     session.receive(NoteOn(Tick(0), 0, 60, 80), Tick(0))
-    session.poll(Tick(0))
-    session.receive(NoteOn(Tick(5), 0, 50, 80), Tick(5))
-    session.accept(DURATION[5], Tick(6))
-    step = session.poll(Tick(6))
-    assert step is not None
-    assert step.draw is not None
-    assert step.draw.allowed[0][1] == DURATION.stop, "it asks for a duration again"
+    engine = FakeEngine()
+    for note in ((10, 50), (20, 40)):
+        step = session.poll(Tick(note[0]))
+        assert step is not None
+        token = engine.run(step)
+        session.receive(NoteOn(Tick(note[0]), 0, note[1], 80), Tick(note[0]))
+        session.accept(token, Tick(note[0]))
+    for _ in range(3):
+        step = session.poll(Tick(20))
+        assert step is not None
+        session.accept(engine.run(step), Tick(20))
+    pitches = [token - PITCH.start for token in engine.tokens if token in PITCH]
+    assert pitches == [60, 50, 40]
 
 
 # ---- a long set ----------------------------------------------------------------------------------------
