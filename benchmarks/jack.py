@@ -30,11 +30,28 @@ def private_jack(log: Path) -> Iterator[dict[str, str]]:
     # Synchronous (-S): otherwise MIDI events are lost whenever a client wakes up late.
     # The first -p is the number of ports, small so that it fits a container's /dev/shm; the second is the period.
     command = ["jackd", "-n", name, *realtime, "-p64", "-S", "-d", "dummy", "-r", "48000", "-p", str(PERIOD_FRAMES)]
+    server = None
+    try:
+        with _running(command, env, log) as server:
+            yield env
+    finally:
+        if server is not None and server.returncode != 0:
+            # It died on its way out, of SIGPIPE when a client was killed just before, and its name would stay in a
+            # table of eight for good. Only a server of that name takes it out.
+            with _running(command, env, log):
+                pass
+        for left in Path("/dev/shm").glob(f"jack*{name}*"):  # semaphores of clients that were killed
+            left.unlink(missing_ok=True)
+
+
+@contextmanager
+def _running(command: list[str], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """It answers; afterwards it is gone."""
     with log.open("wb") as output:
         server = subprocess.Popen(command, env=os.environ | env, stdout=output, stderr=subprocess.STDOUT)
     try:
         _wait_until_it_answers(server, env, log)
-        yield env
+        yield server
     finally:
         server.terminate()
         try:
@@ -42,8 +59,6 @@ def private_jack(log: Path) -> Iterator[dict[str, str]]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
-        for left in Path("/dev/shm").glob(f"jack*{name}*"):  # semaphores of clients that were killed
-            left.unlink(missing_ok=True)
 
 
 def _may_run_realtime() -> bool:

@@ -1,7 +1,11 @@
 """The JACK server that other tests rely on."""
 
+import os
 import queue
 import shutil
+import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -34,3 +38,37 @@ def test_a_server_leaves_nothing_in_shared_memory(tmp_path: Path) -> None:
     with private_jack(tmp_path / "jack.log") as env:
         name = env["JACK_DEFAULT_SERVER"]
     assert not list(Path("/dev/shm").glob(f"*{name}*"))
+
+
+CLIENT = (
+    "import rtmidi, sys; port = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=sys.argv[1]); port.open_virtual_port('in'); "
+)
+CLIENT += "print('open', flush=True); sys.stdin.read()"
+
+
+@pytest.mark.skipif(shutil.which("jackd") is None, reason="needs jackd")
+def test_a_server_whose_clients_are_killed_leaves_no_name_behind(tmp_path: Path) -> None:
+    pytest.importorskip("rtmidi", exc_type=ImportError)
+    with private_jack(tmp_path / "jack.log") as env, ExitStack() as stack:
+        name = env["JACK_DEFAULT_SERVER"]
+        assert is_registered(name)
+        pipe = subprocess.PIPE
+        clients = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", CLIENT, f"client {i}"], env=os.environ | env, stdin=pipe, stdout=pipe
+                )
+            )
+            for i in range(4)
+        ]
+        for client in clients:
+            assert client.stdout is not None
+            assert client.stdout.readline() == b"open\n"
+        for client in clients:
+            client.kill()
+    assert not is_registered(name)
+
+
+def is_registered(name: str) -> bool:
+    """The table of servers has eight places, and does not see by itself that one died."""
+    return name.encode() in Path("/dev/shm/jack-shm-registry").read_bytes()
