@@ -26,11 +26,14 @@ BAR_TICKS = 1920
 class Overheard(TorchEngine):
     """Remembers what its sequences were first given."""
 
-    prompts: list[tuple[int, ...]]
-
     def __init__(self, *, context: int) -> None:
         super().__init__(random_network(Sharing.ROUTED, context=context), threads=1, max_sequences=1)
-        self.prompts = []
+        self.prompts: list[tuple[int, ...]] = []
+        self.seeds: list[int] = []
+
+    def open(self, seed: int) -> TorchSequence:
+        self.seeds.append(seed)
+        return super().open(seed)
 
     def run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[int | None]:
         self.prompts += [step.append for _, step in work if step.keep == 0]
@@ -136,6 +139,7 @@ def test_a_full_context_begins_again_with_the_last_bars() -> None:
     score = tune(2)
     after = continue_score(engine, score, bars=30, sampling=PLAIN, seed=1)
     assert len(engine.prompts) > 2
+    assert len(set(engine.seeds)) == len(engine.prompts)  # the dice of one stretch do not fall again in the next
     assert max(map(len, engine.prompts)) <= 80
     for prompt in engine.prompts[1:]:  # what it hears is what it wrote
         heard = [(note.part, note.pitch, note.duration) for note in decode(prompt).notes]

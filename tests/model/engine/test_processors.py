@@ -17,7 +17,9 @@ from music.errors import BadSetting, TradefoursError
 
 START = 100
 
-logits_of = st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=40).map(torch.tensor)
+steep = st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=40)
+flat = st.lists(st.floats(-1, 1, width=32), min_size=20, max_size=60)  # here a little mass is several tokens
+logits_of = st.one_of(steep, flat).map(torch.tensor)
 shares = st.floats(0.01, 0.99)
 samplings = st.builds(Sampling, temperature=st.floats(0, 3), top_p=st.floats(0.01, 1), min_p=st.floats(0, 0.99))
 
@@ -39,7 +41,8 @@ def test_the_likeliest_survives_and_what_is_drawn_has_survived(
     shaped = logits
     for process in processors_of(Draw(allowed=((START, START + len(logits)),), sampling=sampling)):
         shaped = process(shaped, START)
-    assert int(logits.argmax()) in kept(shaped)
+    # Logits nearer than float32 can tell once they are divided count as one.
+    assert max(float(logits[i]) for i in kept(shaped)) >= float(logits.max()) - 1e-5
     assert sample(shaped, chance) in kept(shaped)
     assert torch.equal(logits, before)
 

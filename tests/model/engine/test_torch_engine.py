@@ -8,6 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from model.engine.dice import uniform
+from model.engine.processors import sample
 from model.engine.torch_engine import CHUNK, TorchEngine, TorchSequence
 from model.engine.work import BadStep, Draw, Engine, EngineFull, Sampling, Step
 from model.networks.config import Sharing
@@ -150,6 +152,14 @@ def test_a_rewind_and_the_same_input_give_the_same_music() -> None:
     engine.run([(sequence, Step(keep=10, append=(9, 9, 9)))])
     engine.run([(sequence, Step(keep=0))])
     assert sing(engine, sequence, 30) == first
+
+
+def test_the_dice_that_fall_are_those_of_the_seed_and_the_length() -> None:
+    engine, tokens = engine_of(), random_tokens(60)
+    sequence = engine.open(17)
+    for length in range(1, 60, 3):
+        (drawn,) = engine.run([(sequence, Step(keep=0, append=tuple(tokens[:length]), draw=EVERYTHING))])
+        assert drawn == sample(logits_after(NETWORKS[Sharing.ROUTED], tokens[:length]), uniform(17, length))
 
 
 def test_a_fork_with_the_same_seed_goes_the_same_way() -> None:
