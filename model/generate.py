@@ -4,6 +4,7 @@ The network is given the score's last bars in half of its context, and writes in
 it begins again with the last bars, its own among them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -32,11 +33,19 @@ class Prompt:
 
 
 def continue_score(
-    engine: Engine[S], score: Score, *, bars: int, sampling: Sampling, seed: int, style: str | None = None
+    engine: Engine[S],
+    score: Score,
+    *,
+    bars: int,
+    sampling: Sampling,
+    seed: int,
+    style: str | None = None,
+    progress: Callable[[], object] = lambda: None,
 ) -> Score:
     """`score` and `bars` more bars in its last meter, from the bar line after its last onset.
 
-    Its own notes stay as they are, to the tick. The same engine, input and seed give the same music.
+    Its own notes stay as they are, to the tick. The same engine, input and seed give the same music. `progress` is
+    called after each bar.
     """
     if bars < 1:
         raise BadSetting(f"expected at least one bar to write, got {bars}")
@@ -53,7 +62,7 @@ def continue_score(
         prompt = _prompt(known, line, engine.capacity // 2, style)
         sequence = engine.open(seed)
         try:
-            notes, line = _fill(engine, sequence, prompt, end, sampling)
+            notes, line = _fill(engine, sequence, prompt, end, sampling, progress)
         finally:
             sequence.close()
         added += notes
@@ -99,7 +108,9 @@ def _write(known: Score, start: int, line: int | None, style: str | None) -> Pro
     return Prompt(tuple(tokens), encoder.state, start)
 
 
-def _fill(engine: Engine[S], sequence: S, prompt: Prompt, end: int, sampling: Sampling) -> tuple[list[Note], int]:
+def _fill(
+    engine: Engine[S], sequence: S, prompt: Prompt, end: int, sampling: Sampling, progress: Callable[[], object]
+) -> tuple[list[Note], int]:
     """Write until step `end`, or until the engine is full. Returns the notes, and the bar line after which to go on."""
     state, append, length = prompt.state, prompt.tokens, 0
     notes: list[Note] = []
@@ -108,6 +119,8 @@ def _fill(engine: Engine[S], sequence: S, prompt: Prompt, end: int, sampling: Sa
         (token,) = engine.run([(sequence, Step(keep=length, append=append, draw=draw))])
         assert token is not None
         length += len(append)
+        if token in BAR:
+            progress()
         if token in BAR and prompt.start + state.bar_end >= end:
             return notes, end
         note = finished_note(state, token)

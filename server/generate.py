@@ -3,6 +3,8 @@
 from dataclasses import fields, replace
 from pathlib import Path
 
+from tqdm import tqdm
+
 from model.engine.torch_engine import TorchEngine
 from model.engine.work import Sampling
 from model.generate import continue_score
@@ -34,7 +36,8 @@ def generate_file(
     sampling = Sampling(temperature=temperature, top_p=top_p, min_p=min_p)
     prompt = first_bars(read_midi(source), prompt_bars)
     engine = TorchEngine(load(model))
-    whole = continue_score(engine, prompt, bars=bars, sampling=sampling, seed=seed)
+    with tqdm(total=bars, desc=f"{model} plays", unit=" bars") as bar:
+        whole = continue_score(engine, prompt, bars=bars, sampling=sampling, seed=seed, progress=bar.update)
     save_midi(whole, target)
     joint = bar_after(prompt)
     if png is not None:
