@@ -55,8 +55,8 @@ def new_notes(before: Score, after: Score) -> list[Note]:
     return [note for note in after.notes if note not in set(before.notes)]
 
 
-@given(any_scores, st.integers(1, 3), st.integers(0, 9))
-@settings(max_examples=25)
+@given(any_scores, st.integers(1, 2), st.integers(0, 9))
+@settings(max_examples=15)
 def test_the_given_notes_stay_and_new_ones_come_in_the_bars_asked_for(score: Score, bars: int, seed: int) -> None:
     engine = Overheard(context=256)
     after = continue_score(engine, score, bars=bars, sampling=PLAIN, seed=seed)
@@ -137,7 +137,7 @@ def test_the_tempo_and_meter_of_the_prompt_are_those_of_its_first_bar() -> None:
 def test_a_full_context_begins_again_with_the_last_bars() -> None:
     engine = Overheard(context=160)
     score = tune(2)
-    after = continue_score(engine, score, bars=30, sampling=PLAIN, seed=1)
+    after = continue_score(engine, score, bars=12, sampling=PLAIN, seed=1)
     assert len(engine.prompts) > 2
     assert len(set(engine.seeds)) == len(engine.prompts)  # the dice of one stretch do not fall again in the next
     assert max(map(len, engine.prompts)) <= 80
@@ -146,7 +146,7 @@ def test_a_full_context_begins_again_with_the_last_bars() -> None:
         written = [(note.part, note.pitch, note.duration) for note in map(on_grid, after.notes)]
         assert any(written[i : i + len(heard)] == heard for i in range(len(written)))
     added = new_notes(score, after)
-    assert max(note.onset for note in added) >= 28 * BAR_TICKS
+    assert max(note.onset for note in added) >= 12 * BAR_TICKS
     assert len({(note.onset, note.part, note.pitch) for note in added}) == len(added)
 
 

@@ -112,7 +112,7 @@ class AnyWork(RuleBasedStateMachine):
         self.touched = set()
 
 
-AnyWork.TestCase.settings = settings(max_examples=60, stateful_step_count=20)
+AnyWork.TestCase.settings = settings(max_examples=40, stateful_step_count=15)
 TestAnyWork = AnyWork.TestCase
 
 
