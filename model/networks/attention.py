@@ -23,9 +23,6 @@ class Tags:
     group: Tensor  # 0..3
     in_header: Tensor  # bool
 
-    def cut(self, length: int) -> "Tags":
-        return Tags(self.attribute[..., :length], self.group[..., :length], self.in_header[..., :length])
-
 
 class Tagger(nn.Module):
     """Token ids (..., T) -> Tags (..., T)."""
