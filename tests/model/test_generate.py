@@ -150,6 +150,13 @@ def test_a_full_context_begins_again_with_the_last_bars() -> None:
     assert len({(note.onset, note.part, note.pitch) for note in added}) == len(added)
 
 
+def test_progress_is_told_once_a_bar_even_when_the_context_fills_up() -> None:
+    engine, told = Overheard(context=160), []
+    continue_score(engine, tune(2), bars=9, sampling=PLAIN, seed=1, progress=lambda: told.append(len(engine.prompts)))
+    assert len(told) == 9
+    assert told[-1] > 1
+
+
 def test_of_a_bar_too_dense_to_fit_its_last_notes_are_heard() -> None:
     thick = tuple(Note(Tick(step * 10), 0, pitch, 70, 10) for step in range(0, 190, 10) for pitch in range(20, 100, 4))
     engine = Overheard(context=SMALLEST_CAPACITY)
