@@ -78,7 +78,7 @@ class Encoder:
         while self.state.bars == 0 or step >= self.state.bar_end:
             self._put(tokens, BAR[0])
             index = meter_index(self.meters.bar_at(Tick(self.state.bar_start * TICKS_PER_STEP)).meter)
-            if bar_steps(index) != self.state.bar_length:
+            if index != self.state.meter:
                 self._put(tokens, METER[index])
         return tokens
 

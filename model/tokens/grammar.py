@@ -49,7 +49,7 @@ class State:
     last: Block | None = None  # the block of the last token; None before the first
     header_parts: int = 0  # bit i: part i is bound to a program
     bar_start: int = 0  # absolute grid step of the current bar, or of the first bar before it has begun
-    bar_length: int = 0  # in grid steps
+    meter: int = 0  # index into the table
     bars: int = 0  # bars begun
     position: int = -1  # grid step in the bar; -1 at its line
     part: int = -1  # of the note being written, or the last one of this chord
@@ -60,6 +60,11 @@ class State:
     def step(self) -> int:
         """Absolute grid step up to which music is written."""
         return self.bar_start + max(self.position, 0)
+
+    @property
+    def bar_length(self) -> int:
+        """In grid steps."""
+        return bar_steps(self.meter)
 
     @property
     def bar_end(self) -> int:
@@ -96,7 +101,7 @@ def advance(state: State, token: int) -> State:
     if block is BAR:
         return replace(state, last=block, bar_start=state.bar_end, bars=state.bars + 1, position=-1, part=-1, pitch=-1)
     if block is METER:
-        return replace(state, last=block, bar_length=bar_steps(value))
+        return replace(state, last=block, meter=value)
     if block is PROGRAM:
         return replace(state, last=block, header_parts=state.header_parts | 1 << state.part)
     if block is BEGIN:

@@ -92,6 +92,7 @@ ATTRIBUTE_OF: tuple[int, ...] = tuple(int(block.attribute) for block in BLOCK_OF
 # The header's own words, which every query of a partitioned network may see.
 IN_HEADER: tuple[bool, ...] = tuple(block in (BEGIN, STYLE, TEMPO, METER, PROGRAM) for block in BLOCK_OF)
 
+_BAR_STEPS = tuple(meter.bar_ticks // TICKS_PER_STEP for meter in METERS)
 _METER_INDEX = {meter: index for index, meter in enumerate(METERS)}
 _NEAREST_DURATION = tuple(
     min(range(len(DURATION_STEPS)), key=lambda i: abs(DURATION_STEPS[i] - steps)) for steps in range(769)
@@ -99,7 +100,7 @@ _NEAREST_DURATION = tuple(
 
 
 def bar_steps(meter_index: int) -> int:
-    return METERS[meter_index].bar_ticks // TICKS_PER_STEP
+    return _BAR_STEPS[meter_index]
 
 
 def meter_index(meter: Meter) -> int:

@@ -183,7 +183,7 @@ def fresh_encoding(header: Header, notes: Iterable[Note]) -> list[int]:
             last=state.last,
             header_parts=state.header_parts,
             bar_start=first - first % state.bar_length,
-            bar_length=state.bar_length,
+            meter=state.meter,
             part=state.part,
         ),
     )

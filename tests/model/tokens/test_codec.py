@@ -205,3 +205,10 @@ def test_real_music_survives_the_round_trip(corpus_dir: Path) -> None:
         assert [part.program for part in decoded.parts] == [part.program for part in score.parts]
         compared += 1
     assert compared >= 0.9 * wanted
+
+
+def test_a_meter_whose_bars_are_as_long_as_the_last_ones_is_written_too() -> None:
+    waltz, jig = Meter(3, 4), Meter(6, 8)
+    notes = tuple(Note(Tick(i * 720), 0, 60, 62, 240) for i in range(8))
+    score = Score((Part(),), notes, meters=(MeterChange(Tick(0), waltz), MeterChange(Tick(2880), jig)))
+    assert decode(encode_score(score)).meters == score.meters
