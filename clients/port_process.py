@@ -160,6 +160,9 @@ def main() -> int:
     Thread(target=read_lines, args=(lines,), daemon=True).start()
     try:
         Player(port, report).run(lines)
+    except PortError as error:  # the device is gone
+        report({"error": str(error)})
+        return 1
     finally:
         port.close()
     return 0

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from clients.timestamps import DriverTimes
 from music.errors import PortError
+from music.messages import SYSTEM
 from music.time import Nanos
 
 API_VARIABLE: Final = "TRADEFOURS_MIDI_API"
@@ -60,8 +61,11 @@ class OutputPort:
         self._driver = driver
 
     def send(self, message: Sequence[int]) -> None:
-        """Does not wait for the device. Use from one thread."""
-        self._driver.send_message(message)
+        """Does not wait for the device. Raises PortError when it is gone. Use from one thread."""
+        try:
+            self._driver.send_message(message)
+        except _rtmidi().RtMidiError as error:
+            raise PortError(f"expected the port {self.name!r} to take a message, got: {error}") from error
 
     def close(self) -> None:
         """Waits until the driver has taken what was sent."""
@@ -85,15 +89,19 @@ def open_input(name: str, heard: Heard, *, virtual: bool = True, api: str | None
     """A virtual port called `name`, or the existing one whose name contains `name`.
 
     `heard` gets each message and when the driver saw it, in the driver's thread: it must only hand them on.
-    Clock, active sensing and sysex are left out.
+    Clock, active sensing, sysex and all that is no channel's are left out.
     """
     rtmidi = _rtmidi()
     driver, opened = _opened(rtmidi.MidiIn, rtmidi.MidiOut, name, virtual, choose_api(api))
+    # The driver counts an interval from the message before, also from one that it leaves out: so it leaves out none.
+    driver.ignore_types(sysex=False, timing=False, active_sense=False)
     times = DriverTimes()
 
     def arrived(event: tuple[list[int], float], _: object) -> None:
         message, interval_s = event
-        heard(bytes(message), times.stamp(interval_s, Nanos(monotonic_ns())))
+        at = times.stamp(interval_s, Nanos(monotonic_ns()))
+        if message[0] < SYSTEM:
+            heard(bytes(message), at)
 
     driver.set_callback(arrived)
     return InputPort(opened, driver)
@@ -141,8 +149,15 @@ def _open(kind: Any, api: str, client: str) -> Any:
             driver = kind(getattr(rtmidi, APIS[api]), name=client)
     except rtmidi.RtMidiError as error:
         raise PortError(f"expected the MIDI system {api} to answer, got: {error}") from error
-    driver.set_error_callback(lambda *_: None)  # warnings only; errors still raise
+    driver.set_error_callback(_raise_errors)
     return driver
+
+
+def _raise_errors(kind: int, text: str, _: object = None) -> None:
+    """In place of rtmidi's own callback, which prints warnings. Whatever a callback does not raise is lost."""
+    rtmidi = _rtmidi()
+    if kind not in (rtmidi.ERRORTYPE_WARNING, rtmidi.ERRORTYPE_DEBUG_WARNING):
+        raise rtmidi.RtMidiError(text)
 
 
 def _opened(kind: Any, other_side: Any, name: str, virtual: bool, api: str) -> tuple[Any, str]:
@@ -158,10 +173,10 @@ def _opened(kind: Any, other_side: Any, name: str, virtual: bool, api: str) -> t
     if virtual:
         _refuse_twin(other_side, name, api)
     driver = _open(kind, api, name)
-    if virtual:
-        driver.open_virtual_port(name)
-        return driver, name
     try:
+        if virtual:
+            driver.open_virtual_port(name)
+            return driver, name
         index, found = find_port(name, _names(driver))
         driver.open_port(index, name=name)
     except PortError:
@@ -169,7 +184,8 @@ def _opened(kind: Any, other_side: Any, name: str, virtual: bool, api: str) -> t
         raise
     except _rtmidi().RtMidiError as error:
         driver.delete()
-        raise PortError(f"expected the port {name!r} to open, but another program may hold it: {error}") from error
+        what = "got" if virtual else "but another program may hold it"
+        raise PortError(f"expected the port {name!r} to open, {what}: {error}") from error
     return driver, found
 
 

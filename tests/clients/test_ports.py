@@ -1,6 +1,7 @@
 """Ports by name, against a recording stand-in for python-rtmidi; real ports are in the tests marked `jack`."""
 
 import sys
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 from clients.ports import APIS, choose_api, find_port, list_ports, open_input, open_output, plain_name
 from music.errors import PortError
 from music.time import Nanos
+from tests.clients.midi_peers import Keyboard
+
+ON, OFF = b"\x90\x3c\x40", b"\x80\x3c\x00"
 
 
 class FakeError(Exception):
@@ -22,6 +26,8 @@ class FakeSystem:
         self.done: list[tuple[Any, ...]] = []
         self.callback: Any = None
         self.taken = False
+        self.complaints: list[int] = []  # kinds of errors that opening and sending report
+        self.living = 0
         system = self
 
         class Driver:
@@ -30,11 +36,13 @@ class FakeSystem:
             def __init__(self, api: str, name: str) -> None:
                 if api not in [APIS[each] for each in answering]:
                     raise FakeError(f"{api} is not there")
+                system.living += 1
 
             def get_ports(self) -> list[str]:
                 return list(self.ports)
 
             def open_virtual_port(self, name: str) -> None:
+                self.complain()
                 system.done.append(("virtual", name))
 
             def open_port(self, index: int, name: str) -> None:
@@ -46,7 +54,14 @@ class FakeSystem:
                 system.callback = callback
 
             def set_error_callback(self, callback: Any) -> None:
-                pass
+                self.on_error = callback
+
+            def complain(self) -> None:
+                for kind in system.complaints:
+                    self.on_error(kind, "out of luck", None)
+
+            def ignore_types(self, **kinds: bool) -> None:
+                assert not any(kinds.values())
 
             def cancel_callback(self) -> None:
                 system.done.append(("no callback",))
@@ -55,15 +70,18 @@ class FakeSystem:
                 system.done.append(("close",))
 
             def delete(self) -> None:
-                pass
+                system.living -= 1
 
             def send_message(self, message: Any) -> None:
+                self.complain()
                 system.done.append(("send", bytes(message)))
 
         self.module = SimpleNamespace(
             MidiIn=type("MidiIn", (Driver,), {"ports": inputs}),
             MidiOut=type("MidiOut", (Driver,), {"ports": outputs}),
             RtMidiError=FakeError,
+            ERRORTYPE_WARNING=0,
+            ERRORTYPE_DEBUG_WARNING=1,
             get_compiled_api=lambda: list(APIS.values()),
             **{constant: constant for constant in APIS.values()},
         )
@@ -153,6 +171,28 @@ def test_a_port_that_another_program_holds_says_so(monkeypatch: pytest.MonkeyPat
         open_output("synth", virtual=False)
 
 
+@pytest.mark.parametrize("kind", [2, 6, 8])
+def test_what_the_driver_reports_as_an_error_is_one(monkeypatch: pytest.MonkeyPatch, kind: int) -> None:
+    """rtmidi raises nothing of its own: whoever replaces its callback must."""
+    system = install(monkeypatch, FakeSystem("jack"))
+    out = open_output("Out")
+    before = system.living
+    system.complaints = [kind]
+    with pytest.raises(PortError, match="'In' to open, got: out of luck"):
+        open_input("In", ignore)
+    assert system.living == before
+    with pytest.raises(PortError, match="'Out' to take a message, got: out of luck"):
+        out.send(ON)
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_a_warning_of_the_driver_changes_nothing(monkeypatch: pytest.MonkeyPatch, kind: int) -> None:
+    system = install(monkeypatch, FakeSystem("jack"))
+    system.complaints = [kind]
+    open_output("Out").send(ON)
+    assert system.done == [("virtual", "Out"), ("send", ON)]
+
+
 def test_an_exact_name_goes_before_one_that_contains_it() -> None:
     assert find_port("piano", ["Piano Left", "PIANO"]) == (1, "PIANO")
 
@@ -169,6 +209,27 @@ def test_bytes_come_with_the_moment_they_were_played(monkeypatch: pytest.MonkeyP
     system.callback(([0x80, 60, 0], 0.0), None)
     assert [message for message, _ in heard] == [b"\x90\x3c\x50", b"\x80\x3c\x00"]
     assert heard[0][1] == heard[1][1]  # no time passed between them at the driver
+
+
+def test_what_is_no_channels_message_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    system, heard = install(monkeypatch, FakeSystem("jack")), list[bytes]()
+    open_input("In", lambda message, at: heard.append(message))
+    for message in ([0xF8], [0xFE], [0xF0, 0x7E, 0xF7], [0x90, 60, 80], [0xF2, 0, 1]):
+        system.callback((message, 0.001), None)
+    assert heard == [b"\x90\x3c\x50"]
+
+
+@pytest.mark.jack
+def test_a_clock_between_two_notes_takes_no_time_from_them(jack_server: dict[str, str]) -> None:
+    heard: SimpleQueue[tuple[bytes, Nanos]] = SimpleQueue()
+    port = open_input("In", lambda message, at: heard.put((message, at)))
+    try:
+        with Keyboard("In") as keyboard:
+            first, _, _, second = keyboard.play([(0, ON), (0.036, b"\xf8"), (0.038, b"\xfe"), (0.042, OFF)])
+        stamps = {message: at for message, at in (heard.get(timeout=5), heard.get(timeout=5))}
+    finally:
+        port.close()
+    assert abs(stamps[OFF] - stamps[ON] - (second - first)) < 20_000_000
 
 
 def test_the_callback_goes_before_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
