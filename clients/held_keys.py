@@ -6,12 +6,10 @@ Knows no port, no clock and no ticks; moments are given in nanoseconds.
 from dataclasses import dataclass
 from typing import Final
 
+from music.messages import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL_DOWN, SUSTAIN, ControlChange, KeyDown, KeyUp, parse
 from music.time import Nanos
 
 LONGEST_HOLD: Final = Nanos(10_000_000_000)  # after this a key counts as up: its keyboard may have gone
-
-_NOTE_OFF, _NOTE_ON, _CONTROL = 0x80, 0x90, 0xB0
-_SUSTAIN, _ALL_SOUND_OFF, _ALL_NOTES_OFF = 64, 120, 123
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +29,17 @@ class HeldKeys:
 
     def hear(self, message: bytes, at: Nanos) -> list[KeyEvent]:
         """What one MIDI message changes; empty for everything but keys, the pedal and all-notes-off."""
-        if len(message) != 3:
-            return []
-        status, channel = message[0] & 0xF0, message[0] & 0x0F
-        if status == _NOTE_ON and message[2] > 0:
-            return self._down(message[1], message[2], at)
-        if status in (_NOTE_ON, _NOTE_OFF):
-            if channel in self._pedal_down and message[1] in self._held:
-                self._pedalled.add(message[1])
-                return []
-            return self._up([message[1]], at)
-        if status == _CONTROL and message[1] == _SUSTAIN:
-            return self._pedal(channel, message[2] >= 64, at)
-        if status == _CONTROL and message[1] in (_ALL_SOUND_OFF, _ALL_NOTES_OFF):
-            return self.release_all(at)
+        match parse(message):
+            case KeyDown(_, pitch, velocity):
+                return self._down(pitch, velocity, at)
+            case KeyUp(channel, pitch) if channel in self._pedal_down and pitch in self._held:
+                self._pedalled.add(pitch)
+            case KeyUp(_, pitch):
+                return self._up([pitch], at)
+            case ControlChange(channel, control, value) if control == SUSTAIN:
+                return self._pedal(channel, value >= PEDAL_DOWN, at)
+            case ControlChange(_, control, _) if control in (ALL_SOUND_OFF, ALL_NOTES_OFF):
+                return self.release_all(at)
         return []
 
     def release_stuck(self, now: Nanos) -> list[KeyEvent]:

@@ -26,12 +26,11 @@ from typing import Any, Final, Protocol
 
 from clients.ports import open_output
 from music.errors import BadSetting, PortError
+from music.messages import note_off, note_on, panic_messages
 from music.time import Nanos
 from streaming.playout import Playout, PortMessage
 
 REALTIME_PRIORITY: Final = 5
-SUSTAIN: Final = 64
-ALL_NOTES_OFF: Final = 123
 QUIT: Final = b'{"quit": true}'
 
 Lines = SimpleQueue[bytes]
@@ -82,8 +81,8 @@ class Player:
         """End every sounding note, then tell each channel so for synths that lost count."""
         self._send(self._playout.silence())
         for channel in sorted(self._channels):
-            self._port.send((0xB0 | channel, SUSTAIN, 0))
-            self._port.send((0xB0 | channel, ALL_NOTES_OFF, 0))
+            for message in panic_messages(channel):
+                self._port.send(message)
         self._channels.clear()
 
     def _next_line(self, lines: Lines) -> bytes | None:
@@ -95,12 +94,12 @@ class Player:
 
     def _send(self, messages: Iterable[PortMessage]) -> None:
         for message in messages:
-            status = 0x90 if message.is_on else 0x80
-            self._port.send((status | message.channel, message.pitch, message.velocity))
             if message.is_on:
+                self._port.send(note_on(message.channel, message.pitch, message.velocity))
                 self._channels.add(message.channel)
                 self._report({"played": message.id, "late_ns": monotonic_ns() - message.due})
             else:
+                self._port.send(note_off(message.channel, message.pitch))
                 self._report({"ended": message.id})
 
 

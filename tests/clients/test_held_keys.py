@@ -50,6 +50,10 @@ def test_other_messages_are_not_music_to_it() -> None:
     assert heard(b"\xf8", b"\xc0\x05", b"\xe0\x00\x40", b"\xb0\x01\x40", off(60), b"") == []
 
 
+def test_a_damaged_message_is_not_music_to_it() -> None:
+    assert heard(b"\x90\xc8\x40", b"\x90\x3c\x80", b"\xb0\x40\xff", on(60), off(60)) == [(60, 80), (60, 0)]
+
+
 def test_a_key_held_for_ten_seconds_counts_as_up_and_its_late_up_as_nothing() -> None:
     keys = HeldKeys()
     keys.hear(on(60), Nanos(0))

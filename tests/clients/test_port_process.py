@@ -45,7 +45,11 @@ def played(*lines: bytes) -> tuple[list[bytes], list[dict[str, Any]]]:
     return port.sent, reports
 
 
-TIDY = [b"\xb1\x40\x00", b"\xb1\x7b\x00"]  # pedal up, all notes off, on the channel that was used
+TIDY = [
+    b"\xb1\x40\x00",
+    b"\xb1\x7b\x00",
+    b"\xb1\x78\x00",
+]  # on the channel that was used
 
 
 def test_a_note_that_sounds_at_the_end_is_ended() -> None:
@@ -68,7 +72,7 @@ def test_silence_ends_what_sounds() -> None:
 
 def test_panic_ends_all_notes_of_all_channels() -> None:
     sent, _ = played(b'{"panic": true}')
-    assert [message for message in sent if message[1] == 123] == [bytes((0xB0 | c, 123, 0)) for c in range(16)]
+    assert sent == [bytes((0xB0 | channel, control, 0)) for channel in range(16) for control in (64, 123, 120)]
 
 
 @pytest.mark.parametrize("line", [b"", b"no json", b"7", b'{"on": 1}', b'{"on": {"id": 1}}', b"\xff", on(1, pitch=128)])
