@@ -32,7 +32,7 @@ class OutPort:
         self.notes_on = 0
         self.notes_off = 0
         self.lateness = Times()
-        self._command = [sys.executable, "-m", "clients.port_process", "--name", name]
+        self._command = [sys.executable, "-P", "-m", "clients.port_process", "--name", name]
         self._command += [] if virtual else ["--existing"]
         self._command += ["--api", api] if api else []
         self._failed = failed
@@ -88,21 +88,27 @@ class OutPort:
 
     async def _watch(self) -> None:
         """Read reports for as long as there is a process; start another when one dies."""
-        while True:
+        is_lost = False
+        while not is_lost:
             started = monotonic_ns()
             assert self._process is not None
             status = await self._read_reports(self._process)
             if self._leaving:
                 return
+            is_lost = monotonic_ns() - started < SOON
+            log.warning("the port process ended with status %s: starting it again", status)
             try:
-                if monotonic_ns() - started < SOON:
-                    raise PortError(f"expected the port process to stay, but it ended with status {status}")
-                log.warning("the port process ended with status %s: starting it again", status)
                 await self._start()
-                self._tell({"panic": True})  # an instrument may still sound what the dead process began
             except PortError as error:
                 self._failed(error)
                 return
+            self._tell({"panic": True})  # an instrument may still sound what the dead process began
+            if self._leaving:  # `close` came when there was nobody to tell
+                self._tell({"quit": True})
+            elif is_lost:
+                self._failed(PortError(f"expected the port process to stay, but it ended with status {status}"))
+        assert self._process is not None
+        await self._read_reports(self._process)  # until `close`
 
     async def _read_reports(self, process: asyncio.subprocess.Process) -> int:
         assert process.stdout is not None

@@ -3,13 +3,16 @@
 import asyncio
 import os
 import signal
+from queue import SimpleQueue
 from time import monotonic_ns
 
 import pytest
 
 import clients.out_port
 from clients.out_port import OutPort
+from clients.ports import open_input
 from music.errors import PortError
+from music.messages import panic_messages
 from music.time import Nanos
 from tests.clients.midi_peers import Recorder, hanging
 
@@ -48,6 +51,47 @@ async def test_a_port_process_that_dies_is_started_again(
     await asyncio.to_thread(recorder.close)
     assert hanging(heard) == []
     assert (out.notes_on, out.notes_off, len(out.lateness)) == (1, 1, 1)
+
+
+@pytest.mark.jack
+async def test_an_instrument_is_told_to_end_all_even_when_its_port_is_given_up(jack_server: dict[str, str]) -> None:
+    heard: SimpleQueue[bytes] = SimpleQueue()
+    instrument = open_input("Instrument", lambda message, at: heard.put(message), api="jack")
+    failed: asyncio.Future[PortError] = asyncio.get_running_loop().create_future()
+    out = OutPort("Instrument", virtual=False, api="jack", failed=failed.set_result)
+    try:
+        await out.open()
+        assert out._process is not None
+        os.kill(out._process.pid, signal.SIGKILL)
+        error = await asyncio.wait_for(failed, 10)
+        await out.close()
+        messages = [heard.get(timeout=5) for _ in range(16 * 3)]
+    finally:
+        instrument.close()
+    assert "ended with status -9" in str(error)
+    assert messages == [message for channel in range(16) for message in panic_messages(channel)]
+
+
+@pytest.mark.jack
+async def test_closing_while_the_process_is_started_again_ends_that_one_too(
+    jack_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starting, start_again = asyncio.Event(), OutPort._start
+
+    async def started(out: OutPort) -> str:
+        starting.set()
+        return await start_again(out)
+
+    out = OutPort("Out", virtual=True, api="jack", failed=unexpected)
+    await out.open()
+    assert out._process is not None
+    monkeypatch.setattr(OutPort, "_start", started)
+    dead = out._process
+    os.kill(dead.pid, signal.SIGKILL)
+    await asyncio.wait_for(starting.wait(), 10)
+    await out.close()
+    assert out._process is not dead
+    assert out._process.returncode == 0
 
 
 @pytest.mark.jack
