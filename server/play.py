@@ -39,10 +39,13 @@ class BridgeBeside:
         self._stopping = False
         self.failed = False
 
-    def start(self, port: int) -> None:
-        url = f"ws://127.0.0.1:{port}/v1/live"
-        command = [sys.executable, "-m", "server.cli", "bridge", "--url", url, "--while-stdin", *self._arguments]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
+    def start(self, netloc: str) -> None:
+        # -P: a folder of the user's that is called `server` must not take the place of ours.
+        command = [sys.executable, "-P", "-m", "server.cli", "bridge", "--url", f"ws://{netloc}/v1/live"]
+        # A group of its own: the terminal's Ctrl-C is for the server, which tells the bridge.
+        self._process = subprocess.Popen(
+            [*command, "--while-stdin", *self._arguments], stdin=subprocess.PIPE, process_group=0
+        )
         threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
 
     def stop(self) -> None:
@@ -58,7 +61,7 @@ class BridgeBeside:
             self._process.wait()
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        process.wait()
+        code = process.wait()
         if not self._stopping:
-            self.failed = True
+            self.failed = code != 0
             os.kill(os.getpid(), signal.SIGTERM)

@@ -35,8 +35,8 @@ class LoadedEngine(NamedTuple):
 LoadEngine = Callable[[Settings], LoadedEngine]
 
 
-def serve(settings: Settings, load_engine: LoadEngine, *, on_ready: Callable[[int], None] = lambda port: None) -> int:
-    """Serve until SIGTERM or Ctrl-C. Returns the exit code; `on_ready` gets the port, once clients may come."""
+def serve(settings: Settings, load_engine: LoadEngine, *, on_ready: Callable[[str], None] = lambda netloc: None) -> int:
+    """Serve until SIGTERM or Ctrl-C. Returns the exit code; `on_ready` gets host:port, once clients may come."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         listener = listen(settings.host, settings.port)
@@ -54,7 +54,7 @@ def serve(settings: Settings, load_engine: LoadEngine, *, on_ready: Callable[[in
 
         def announce() -> None:
             print(f"Tradefours {server_version()} · model {loaded.model} · {address(settings.host, port)}", flush=True)
-            on_ready(port)
+            on_ready(netloc(listener))
 
         app = build_app(settings, *loaded)
         server = Server(app.state.stage, announce, uvicorn_config(app))
@@ -83,6 +83,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 def address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def netloc(listener: socket.socket) -> str:
+    """host:port as clients on this machine reach it."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def uvicorn_config(app: Any) -> uvicorn.Config:

@@ -28,7 +28,12 @@ class Program:
         self.lines: list[str] = []
         self._printed = Condition()
         self._process = subprocess.Popen(
-            [COMMAND, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [COMMAND, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         self._reader = Thread(target=self._read)
         self._reader.start()
@@ -65,6 +70,10 @@ class Program:
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
+
+    def interrupt(self) -> None:
+        """Ctrl-C in its terminal: for its whole process group."""
+        os.killpg(self._process.pid, signal.SIGINT)
 
     def wait(self, timeout_s: float = LEAVE_S) -> int:
         """The exit code, when it is gone and all that it printed is read."""

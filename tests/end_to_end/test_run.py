@@ -1,5 +1,6 @@
 """Starting, stopping and refusing: one sentence for what cannot be, and no process left behind."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -36,6 +37,22 @@ def test_run_plays_and_leaves_nothing_behind_however_it_ends(
             recorder.wait_until(lambda heard: not hanging(heard))
         assert until(lambda: not any(map(lives, family)))
         assert program.wait() == (0 if number is signal.SIGTERM else -number)
+
+
+@pytest.mark.jack
+@pytest.mark.parametrize("hears", ["its group", "every process of its"])
+def test_run_ends_in_order_at_ctrl_c(jack_server: dict[str, str], model: str, hears: str) -> None:
+    with Program("run", "--port", str(free_port()), "--model", model, "--api", "jack") as program:
+        program.says("connected")
+        family = program.family()
+        if hears == "its group":
+            program.interrupt()
+        else:
+            for pid in family:
+                os.kill(pid, signal.SIGINT)
+        assert program.wait() == 0
+        assert until(lambda: not any(map(lives, family)))
+        assert not [line for line in program.lines if "Traceback" in line or "Fatal" in line]
 
 
 @pytest.mark.jack

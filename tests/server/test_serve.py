@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from music.errors import BadSetting
-from server.serve import address, listen
+from server.serve import address, listen, netloc
 from server.stage import server_version
 from streaming.messages import SUBPROTOCOL
 from tests.conftest import ROOT
@@ -32,8 +32,8 @@ def load_engine(settings):
         raise BadCheckpoint("expected weights named missing, got none")
     return LoadedEngine(FakeEngine(), settings.model, "dice")
 
-def on_ready(port):
-    print(port, flush=True)
+def on_ready(netloc):
+    print(netloc, flush=True)
 
 sys.exit(serve(Settings(port=int(sys.argv[1]), model=sys.argv[2]), load_engine, on_ready=on_ready))
 """
@@ -52,7 +52,7 @@ def served(port: int = 0, model: str = "fake") -> Iterator[subprocess.Popen[str]
 def first_lines(process: subprocess.Popen[str]) -> tuple[str, int]:
     assert process.stdout is not None
     line = process.stdout.readline().strip()
-    return line, int(process.stdout.readline())
+    return line, int(process.stdout.readline().rpartition(":")[2])
 
 
 @pytest.mark.parametrize("wish", [signal.SIGTERM, signal.SIGINT])
@@ -106,6 +106,28 @@ def test_a_host_that_is_not_ours_is_one_sentence(host: str) -> None:
 def test_the_port_is_claimed_before_the_engine_is_loaded() -> None:
     with listen("127.0.0.1", 0) as first, pytest.raises(BadSetting, match="is taken"):
         listen("127.0.0.1", first.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("::", "[::1]")],
+)
+def test_the_bridge_is_told_an_address_that_reaches_the_listener(host: str, reached: str) -> None:
+    if ":" in host and not sockets_speak_ipv6():
+        pytest.skip("needs IPv6")
+    with listen(host, 0) as listener:
+        place = netloc(listener)
+        name, _, port = place.rpartition(":")
+        assert name == reached
+        socket.create_connection((name.strip("[]"), int(port)), PATIENCE_S).close()
+
+
+def sockets_speak_ipv6() -> bool:
+    try:
+        listen("::1", 0).close()
+    except BadSetting:
+        return False
+    return True
 
 
 def test_an_ipv6_address_is_written_as_browsers_want_it() -> None:
