@@ -37,7 +37,7 @@ def build_app(settings: Settings, engine: Engine[Any], model_name: str, backend:
     # No documentation pages: they would load scripts from elsewhere. docs/protocol.md says it all.
     app = FastAPI(title="Tradefours", version=server_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.stage = stage
-    app.add_middleware(Guard, names=LOOPBACK_NAMES if is_loopback(settings.host) else None)
+    app.add_middleware(Guard, names=LOOPBACK_NAMES | {settings.host} if is_loopback(settings.host) else None)
     _add_health(app, stage)
     _add_sockets(app, stage)
     app.mount("/", StaticFiles(directory=PAGE, html=True))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 from typing import Any
 
 import httpx
@@ -62,6 +63,13 @@ def test_a_name_that_is_not_ours_is_refused(running: Running, name: str) -> None
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST:99", "127.0.0.1", "[::1]:8765"])
 def test_loopback_names_are_ours(running: Running, name: str) -> None:
     assert get(running, "/health", host=name).status_code == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 must be set up first")
+def test_the_loopback_address_that_we_listen_at_is_ours() -> None:
+    with run_server(host="127.0.0.2") as running:
+        response = httpx.get(f"http://127.0.0.2:{running.port}/health", trust_env=False)
+    assert response.status_code == 200
 
 
 # ---- the page -------------------------------------------------------------------------------------------
