@@ -11,6 +11,7 @@ music: the caller says what tick it is.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -50,6 +51,8 @@ OPEN_S: Final = 5.0
 CLOSE_S: Final = 0.5
 UNREAD_MESSAGES: Final = 4096  # a caller that leaves more of them unread loses the connection, not the server's memory
 
+log = logging.getLogger(__name__)
+
 
 def tradefours_version() -> str:
     try:
@@ -70,6 +73,7 @@ class LiveClient:
         self._client = client or f"tradefours-python {tradefours_version()}"
         self._socket: ClientConnection | None = None
         self._seq = 0
+        self._has_met_unknown = False
         self._unread: asyncio.Queue[ServerMessage | TradefoursError | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -110,6 +114,10 @@ class LiveClient:
     async def stop(self, tick: int) -> int:
         """The machine rests from `tick` until the next human note."""
         return await self._send(Transport(action="stop", tick=tick))
+
+    async def beat(self) -> int:
+        """A heartbeat now, besides the regular ones: the server learns the caller's clock at once."""
+        return await self._send(ClientHeartbeat(tick=self._tick(), ping_ns=monotonic_ns()))
 
     async def __aiter__(self) -> AsyncIterator[ServerMessage]:
         """Every message after `welcome`. Ends after `bye`; raises TradefoursError when the connection is lost."""
@@ -163,21 +171,38 @@ class LiveClient:
         return numbered.seq
 
     async def _receive(self, timeout_s: float) -> ServerMessage:
+        """The next message of a known type; each of another one is a sign of life, too."""
+        while (message := self._known(await self._receive_text(timeout_s))) is None:
+            pass
+        return message
+
+    async def _receive_text(self, timeout_s: float) -> str | bytes:
         assert self._socket is not None
         try:
             async with asyncio.timeout(timeout_s):
-                return server_message.validate_json(await self._socket.recv())
+                return await self._socket.recv()
         except TimeoutError as error:
             raise TradefoursError(f"expected a heartbeat of {self.url} within {timeout_s:g} s, got silence") from error
         except ConnectionClosed as error:
             raise TradefoursError(f"expected {self.url} to stay, but it left: {error}") from error
+
+    def _known(self, text: str | bytes) -> ServerMessage | None:
+        """None for a type, and without the fields, that only a newer server knows."""
+        try:
+            return server_message.validate_json(text, extra="ignore")
         except ValidationError as error:
-            raise TradefoursError(f"expected a message of {SUBPROTOCOL}, got: {error.errors()[0]['msg']}") from error
+            first = error.errors()[0]
+            if first["type"] != "union_tag_invalid":
+                raise TradefoursError(f"expected a message of {SUBPROTOCOL}, got: {first['msg']}") from error
+            if not self._has_met_unknown:
+                self._has_met_unknown = True
+                log.warning("%s sends messages of an unknown type, %s: ignored", self.url, first["ctx"]["tag"])
+            return None
 
     async def _beat(self) -> None:
         with suppress(TradefoursError):  # the reader says so
             while True:
-                await self._send(ClientHeartbeat(tick=self._tick(), ping_ns=monotonic_ns()))
+                await self.beat()
                 await asyncio.sleep(HEARTBEAT_S)
 
     async def _read(self) -> None:

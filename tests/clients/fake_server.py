@@ -51,8 +51,11 @@ class FakeServer:
             await self._changed.wait_for(happened)
 
     async def say(self, message: ServerMessage) -> None:
+        await self.say_text(message.model_dump_json())
+
+    async def say_text(self, text: str) -> None:
         for socket in self._sockets:
-            await socket.send(message.model_dump_json())
+            await socket.send(text)
 
     def cut(self) -> None:
         """As when a cable is pulled: no close frame, no goodbye."""
