@@ -64,6 +64,13 @@ class PlayerSide:
         """The first one is tick 0."""
         return HumanNote(self.clock.play(key.at), key.pitch, key.velocity)
 
+    def due_tick(self, now: Nanos) -> Tick | None:
+        """The tick whose notes are due now, for the server to plan by; None until the clock runs.
+
+        With a negative offset it is ahead of the clock. A positive one leaves the server more time: nothing to tell.
+        """
+        return self.clock.tick_at(Nanos(now - min(0, self._offset)))
+
     def follow(self, plan: Plan, now: Nanos) -> list[Sound]:
         """What `plan` commits, ready to be scheduled; too late for its moment, it is left out and counted."""
         self._tentative.update((note.id, note) for note in plan.add)

@@ -39,6 +39,27 @@ def test_the_users_offset_moves_both_ends(offset_ms: int) -> None:
     assert sound.off == START + (750 + offset_ms) * MS
 
 
+@pytest.mark.parametrize(("offset_ms", "tick"), [(0, 96), (35, 96), (-20, 115), (-500, 576)])
+def test_the_server_plans_ahead_by_what_the_offset_takes(offset_ms: int, tick: int) -> None:
+    """Else every note would come late by it. 960 ticks are a second."""
+    side, now = playing(offset_ms), Nanos(START + 100 * MS)
+    assert side.due_tick(now) == tick
+    assert side.play(KeyEvent(now, 60, 0)).tick == 96  # what was played was played then
+
+
+def test_a_note_planned_for_the_servers_now_is_in_time() -> None:
+    side, now = playing(-40), Nanos(START + 100 * MS)
+    tick = side.due_tick(now)
+    assert tick is not None
+    (sound,) = side.follow(Plan(add=(planned(7, tick + 1),), commit=(7,)), now)
+    assert 0 <= sound.due - now < 2 * MS
+    assert side.in_time == 1
+
+
+def test_before_the_first_key_no_tick_is_due() -> None:
+    assert PlayerSide(120, {1: 0}, Nanos(-40 * MS)).due_tick(Nanos(START)) is None
+
+
 def test_a_tentative_note_waits_for_its_commit() -> None:
     side = playing()
     assert side.follow(Plan(add=(planned(7), planned(8))), Nanos(START)) == []
