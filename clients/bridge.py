@@ -10,9 +10,12 @@ import logging
 import random
 import signal
 import sys
+from collections import deque
+from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import monotonic_ns
+from statistics import fmean
+from time import monotonic, monotonic_ns
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -22,10 +25,10 @@ from clients.live import LiveClient
 from clients.out_port import OutPort
 from clients.player_side import HumanNote, PlayerSide
 from clients.ports import InputPort, open_input
-from clients.times import Times
+from clients.times import KEPT, Times
 from music.errors import BadSetting, PortError, TradefoursError
 from music.time import Meter, Nanos, Tick
-from streaming.messages import ErrorMessage, Mode, Plan, PlayerPart, Start
+from streaming.messages import ErrorMessage, Mode, Plan, PlayerPart, ServerHeartbeat, Start
 
 INPUT_NAME: Final = "Tradefours In"
 OUTPUT_NAME: Final = "Tradefours Out"
@@ -34,6 +37,8 @@ MACHINE_PART: Final = 1
 FIRST_PAUSE_S: Final = 0.05  # between attempts to connect; grows by GROWTH up to LONGEST_PAUSE_S
 GROWTH: Final = 1.6
 LONGEST_PAUSE_S: Final = 2.0
+HOLDS_S: Final = 2.0  # a connection that lasts so long, or brings a plan, was no failed attempt
+LARGEST_OFFSET_MS: Final = 500.0
 STUCK_CHECK_S: Final = 1.0
 UNANSWERED: Final = 256  # human notes whose reaction time is still open
 
@@ -55,6 +60,13 @@ class BridgeOptions:
     temperature: float = 0.95
     stats: Path | None = None  # a JSON file, written at the end
 
+    def __post_init__(self) -> None:
+        if not abs(self.offset_ms) <= LARGEST_OFFSET_MS:  # nan, too
+            limit = f"{LARGEST_OFFSET_MS:g}"
+            raise BadSetting(f"expected an offset of -{limit} to {limit} ms, got {self.offset_ms:g}")
+        if self.stats and (self.stats.is_dir() or not self.stats.parent.is_dir()):
+            raise BadSetting(f"expected a file in a folder that exists for the statistics, got {str(self.stats)!r}")
+
     def start(self) -> Start:
         """The message that asks for these settings. Raises BadSetting."""
         Meter.parse(self.meter)
@@ -67,6 +79,8 @@ class BridgeOptions:
                 machine=(PlayerPart(part=MACHINE_PART, program=self.program),),
                 seed=self.seed,
                 temperature=self.temperature,
+                # The server's clock is ahead by the offset: without more patience its pauses would be shorter.
+                silence_ms=Start().silence_ms + round(max(0.0, -self.offset_ms)),
             )
         except ValidationError as error:
             first = error.errors()[0]
@@ -88,7 +102,8 @@ class Bridge:
         self._round_trip = Times()
         self._unanswered: dict[int, Nanos] = {}  # seq of a human note: when it was sent
         self._answered = False
-        self._last_complaint = ""
+        self._tokens_per_second: deque[float] = deque(maxlen=KEPT)
+        self._said: list[str] = []  # since the last connection that held
         self._pause_s = FIRST_PAUSE_S
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._out = OutPort(
@@ -102,7 +117,7 @@ class Bridge:
             await self._out.open()
             entry = self._open_input()
             log.info("ports open: %s, %s", entry.name, self._out.name)
-            await self._until(stop)
+            await _until_one_ends(stop.wait(), self._stay_connected(), self._release_stuck_keys(), self._failure)
         finally:
             if entry is not None:
                 entry.close()
@@ -113,7 +128,7 @@ class Bridge:
     def statistics(self) -> dict[str, Any]:
         """Notes sent to the port; notes that were known in time, late but played, or dropped; times in milliseconds:
         `lateness` at the port, `reaction` from a human note to the first plan that heard it, `round_trip` of
-        heartbeats."""
+        heartbeats; `tokens_per_second` of the server while it drew any, None if never."""
         return {
             "notes_on": self._out.notes_on,
             "notes_off": self._out.notes_off,
@@ -123,6 +138,7 @@ class Bridge:
             "lateness": self._out.lateness.summary_ms(),
             "reaction": self._reaction.summary_ms(),
             "round_trip": self._round_trip.summary_ms(),
+            "tokens_per_second": round(fmean(self._tokens_per_second), 1) if self._tokens_per_second else None,
         }
 
     # ---- keys, in ------------------------------------------------------------------------------------
@@ -154,47 +170,49 @@ class Bridge:
 
     # ---- the connection ------------------------------------------------------------------------------
 
-    async def _until(self, stop: asyncio.Event) -> None:
-        tasks = [asyncio.ensure_future(work) for work in (stop.wait(), self._stay_connected(), self._failure)]
-        tasks.append(asyncio.create_task(self._release_stuck_keys()))
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
     async def _stay_connected(self) -> None:
         while True:
             try:
                 async with LiveClient(self._options.url, tick=self._tick, client="tradefours-bridge") as live:
                     await self._converse(live)
             except TradefoursError as error:
-                self._complain(str(error))
-            finally:
-                self._fall_silent()
+                self._say_once(logging.WARNING, str(error))
             await asyncio.sleep(self._pause_s * random.uniform(0.8, 1.2))
             self._pause_s = min(LONGEST_PAUSE_S, self._pause_s * GROWTH)
 
     async def _converse(self, live: LiveClient) -> None:
         assert live.welcome is not None
-        log.info("connected to %s, model %s", self._options.url, live.welcome.model)
+        connected = f"connected to {self._options.url}, model {live.welcome.model}"
+        self._say_once(logging.INFO, connected)
         self._round_trip = live.round_trip
         self._begin_anew()
-        await live.start(**self._start.model_dump(exclude={"type", "seq"}))
-        sending = asyncio.create_task(self._send_notes(live))
         try:
-            async for message in live:
-                self._pause_s, self._last_complaint = FIRST_PAUSE_S, ""
-                if isinstance(message, Plan):
-                    self._follow(message)
-                elif isinstance(message, ErrorMessage):
-                    self._complain(f"the server says: {message.reason}")
-            log.info("the server said goodbye")
+            await live.start(**self._start.model_dump(exclude={"type", "seq"}))
+            await _until_one_ends(self._send_notes(live), self._listen(live, connected))
         finally:
-            sending.cancel()
+            self._fall_silent()  # now: closing the socket may take its time
+
+    async def _listen(self, live: LiveClient, connected: str) -> None:
+        began, holds = monotonic(), False
+        async for message in live:
+            if isinstance(message, ErrorMessage):
+                self._say_once(logging.WARNING, f"the server says: {message.reason}")
+                continue
+            if not holds and (isinstance(message, Plan) or monotonic() - began > HOLDS_S):
+                holds = True
+                self._reset_attempts(connected)
+            if isinstance(message, Plan):
+                self._follow(message)
+            elif isinstance(message, ServerHeartbeat) and message.tokens_per_second:
+                self._tokens_per_second.append(message.tokens_per_second)
+        self._say_once(logging.INFO, "the server said goodbye")
+
+    def _reset_attempts(self, connected: str) -> None:
+        """This connection holds: the next attempt is a first one again."""
+        if self._said and self._said[-1] != connected:
+            log.info("%s", connected)  # the last that was said is no longer so
+        self._said.clear()
+        self._pause_s = FIRST_PAUSE_S
 
     def _begin_anew(self) -> None:
         self._keys.release_all(Nanos(0))  # keys down since before are no part of the new session
@@ -205,13 +223,14 @@ class Bridge:
 
     async def _send_notes(self, live: LiveClient) -> None:
         assert self._to_send is not None
+        is_first = True
         while True:
             note = await self._to_send.get()
+            if is_first:
+                await live.beat()  # a note alone would put the server's clock at its tick, whatever the offset
+                is_first = False
             now = Nanos(monotonic_ns())
-            try:
-                seq = await live.note(note.tick, note.pitch, note.velocity, HUMAN_PART)
-            except TradefoursError:
-                return  # the reader of messages meets the same end, and says so
+            seq = await live.note(note.tick, note.pitch, note.velocity, HUMAN_PART)
             if len(self._unanswered) < UNANSWERED:
                 self._unanswered[seq] = now
 
@@ -234,14 +253,15 @@ class Bridge:
         self._out.silence()
 
     def _tick(self) -> Tick | None:
-        return self._side.clock.tick_at(Nanos(monotonic_ns()))
+        return self._side.due_tick(Nanos(monotonic_ns()))
 
     # ---- what the user reads -------------------------------------------------------------------------
 
-    def _complain(self, sentence: str) -> None:
-        if sentence != self._last_complaint:  # said once, however often it is tried again
-            log.warning("%s", sentence)
-            self._last_complaint = sentence
+    def _say_once(self, level: int, sentence: str) -> None:
+        """However often it is tried again."""
+        if sentence not in self._said:
+            self._said.append(sentence)
+            log.log(level, "%s", sentence)
 
     def _give_up(self, error: PortError) -> None:
         if not self._failure.done():
@@ -257,6 +277,19 @@ class Bridge:
         )
         if self._options.stats:
             self._options.stats.write_text(json.dumps(statistics, indent=2) + "\n")
+
+
+async def _until_one_ends(*works: Awaitable[object]) -> None:
+    """Do all of it at once until the first part ends, and raise what that part raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _run_until_signal(options: BridgeOptions) -> None:

@@ -62,6 +62,12 @@ class FakeServer:
         for socket in self._sockets:
             socket.transport.abort()
 
+    def hang(self) -> None:
+        """As when its process is stopped: the connection stays, but nothing is read or said any more."""
+        self.beats = False
+        for socket in self._sockets:
+            socket.transport.pause_reading()
+
     async def handle(self, socket: ServerConnection) -> None:
         self._sockets.add(socket)
         try:

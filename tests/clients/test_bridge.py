@@ -12,10 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection
 
-from clients.bridge import BridgeOptions, run_bridge
+from clients.bridge import FIRST_PAUSE_S, GROWTH, BridgeOptions, run_bridge
 from music.errors import BadSetting
-from streaming.messages import Plan, PlannedNote, PlayedNote, ServerBye, ServerMessage
+from streaming.messages import (
+    ClientHeartbeat,
+    ErrorMessage,
+    Plan,
+    PlannedNote,
+    PlayedNote,
+    ServerBye,
+    ServerHeartbeat,
+    ServerMessage,
+    Start,
+    Welcome,
+)
 from tests.clients.fake_server import FakeServer, serving
 from tests.clients.midi_peers import Heard, Keyboard, Recorder, hanging
 
@@ -43,21 +55,22 @@ class RunningBridge:
     def __init__(self, process: asyncio.subprocess.Process, stats: Path) -> None:
         self.process = process
         self._stats = stats
-        self._lines: list[str] = []
+        self.lines: list[str] = []
 
     async def says(self, text: str) -> str:
         """Wait until a line of its log contains `text`."""
         assert self.process.stderr is not None
         async with asyncio.timeout(10):
             while line := (await self.process.stderr.readline()).decode():
-                self._lines.append(line)
+                self.lines.append(line)
                 if text in line:
                     return line
-        raise AssertionError(f"never said {text!r}: {self._lines}")
+        raise AssertionError(f"never said {text!r}: {self.lines}")
 
     async def stop(self, number: int = signal.SIGTERM) -> dict[str, Any]:
         self.process.send_signal(number)
-        await asyncio.wait_for(self.process.communicate(), 10)
+        _, rest = await asyncio.wait_for(self.process.communicate(), 10)
+        self.lines += rest.decode().splitlines()
         assert self.process.returncode == 0
         statistics: dict[str, Any] = json.loads(self._stats.read_text())
         return statistics
@@ -195,6 +208,95 @@ async def test_a_servers_silence_and_goodbye_end_what_sounds(jack_server: dict[s
 
 
 @pytest.mark.jack
+async def test_a_server_that_hangs_ends_what_sounds_before_the_socket_is_closed(
+    jack_server: dict[str, str], tmp_path: Path
+) -> None:
+    server = FakeServer(fifth_above(FOREVER))
+    patient = "import clients.live; clients.live.CLOSE_S = 10.0; "
+    async with (
+        serving(server.handle) as url,
+        bridge(url, tmp_path, prelude=patient) as running,
+        peers() as (keyboard, recorder),
+    ):
+        await running.says("connected")
+        await play(keyboard, (0, ON))
+        await until_heard(recorder, ons=1, offs=0)
+        server.hang()
+        assert hanging(await until_heard(recorder, ons=1, offs=1)) == []  # waits for 5 s at most
+        server.cut()
+        await running.says("got silence")
+
+
+@pytest.mark.jack
+async def test_a_bridge_that_is_refused_tries_less_and_less_often_and_says_so_once(
+    jack_server: dict[str, str], tmp_path: Path
+) -> None:
+    attempts: list[float] = []
+    enough = asyncio.Event()
+
+    async def full(socket: ServerConnection) -> None:
+        attempts.append(asyncio.get_running_loop().time())
+        if len(attempts) == 6:
+            enough.set()
+        async for text in socket:
+            if '"hello"' in text:
+                await socket.send(Welcome(session="s", server="0", model="m").model_dump_json())
+            elif '"heartbeat"' in text:
+                await socket.send(ServerHeartbeat().model_dump_json())
+            elif '"start"' in text:
+                await socket.send(ErrorMessage(code="full", reason="all seats are taken", fatal=True).model_dump_json())
+                await socket.close(1013)
+                return
+
+    async with serving(full) as url, bridge(url, tmp_path) as running:
+        await asyncio.wait_for(enough.wait(), 10)
+        await running.stop()
+    assert attempts[5] - attempts[0] > 0.8 * sum(FIRST_PAUSE_S * GROWTH**i for i in range(5))
+    told = running.lines[1:-1]  # between the ports and the statistics
+    assert len(told) == len(set(told)) == 3, told
+    assert "connected" in told[0]
+    assert "all seats are taken" in told[1]
+
+
+@pytest.mark.jack
+async def test_with_a_negative_offset_the_server_is_told_to_be_early(
+    jack_server: dict[str, str], tmp_path: Path
+) -> None:
+    server = FakeServer(fifth_above(duration=24, after_ticks=97))
+    async with (
+        serving(server.handle) as url,
+        bridge(url, tmp_path, offset_ms=-100) as running,
+        peers() as (keyboard, recorder),
+    ):
+        await running.says("connected")
+        (sent,) = await play(keyboard, (0, ON))
+        heard = await until_heard(recorder, ons=1, offs=1)
+        assert heard[0].at - sent < 80_000_000  # though its tick is 101 ms after the key's
+        (note,) = server.notes()
+        assert note.tick == 0
+        before = [beat.tick for beat in server.heard[: server.heard.index(note)] if isinstance(beat, ClientHeartbeat)]
+        assert before[-1] is not None
+        assert 96 <= before[-1] < 96 + 48
+        assert server.starts()[0].silence_ms == Start().silence_ms + 100
+        await running.stop()
+
+
+@pytest.mark.jack
+async def test_a_mistake_in_sending_notes_is_not_kept_quiet(jack_server: dict[str, str], tmp_path: Path) -> None:
+    server = FakeServer()
+    broken = "import clients.live; clients.live.LiveClient.note = None; "
+    async with (
+        serving(server.handle) as url,
+        bridge(url, tmp_path, prelude=broken) as running,
+        peers() as (keyboard, _),
+    ):
+        await running.says("connected")
+        await play(keyboard, (0, ON))
+        await running.says("TypeError")
+        assert await running.process.wait() == 1
+
+
+@pytest.mark.jack
 async def test_ports_open_before_there_is_a_server(jack_server: dict[str, str], tmp_path: Path) -> None:
     async with serving(FakeServer().handle) as url:
         pass
@@ -243,7 +345,20 @@ def test_without_a_midi_system_it_says_so_and_returns_one(capsys: pytest.Capture
     assert "got 'oss'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("wrong", [{"bpm": 1}, {"meter": "4/5"}, {"program": 129}, {"mode": "polka"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"bpm": 1},
+        {"meter": "4/5"},
+        {"program": 129},
+        {"mode": "polka"},
+        {"offset_ms": -501},
+        {"offset_ms": float("nan")},
+        {"offset_ms": float("inf")},
+        {"stats": Path("/nowhere/stats.json")},
+        {"stats": Path("/")},
+    ],
+)
 def test_a_wrong_option_is_refused_before_any_port_opens(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadSetting, match="expected"):
         BridgeOptions(**wrong).start()
