@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from music.errors import TradefoursError
+from music.errors import BadSetting, TradefoursError
+from server.outputs import check_output
 from server.settings import Settings
 
 app = typer.Typer(
@@ -46,8 +47,10 @@ Program = Annotated[int, typer.Option(help="The machine's instrument: General MI
 Seed = Annotated[int, typer.Option(help="The same seed and the same playing give the same answer.")]
 Temperature = Annotated[float, typer.Option(help="Lower is safer, higher is bolder.")]
 Stats = Annotated[Path | None, typer.Option(help="Write the measured times to this JSON file at the end.")]
-Corpus = Annotated[Path, typer.Option(help="Archive (.tar.xz) or folder of MIDI with its manifest.csv.")]
-DEFAULT_CORPUS = Path("../shared/data/open.tar.xz")
+Corpus = Annotated[
+    Path | None,
+    typer.Option(envvar="TRADEFOURS_CORPUS", help="Archive (.tar.xz) or folder of MIDI with its manifest.csv."),
+]
 
 
 @app.command()
@@ -132,6 +135,7 @@ def bridge(
         stats=stats,
     )
     options.start()  # wrong values are told before any port opens
+    check_output(stats)
     if while_stdin:
         from server.leash import leave_when_stdin_ends
 
@@ -165,7 +169,7 @@ def generate(
 def train(
     preset: Annotated[str, typer.Option(help="tiny, small, medium or large.")] = "small",
     minutes: Annotated[float, typer.Option(min=0.01, help="How long to train, in all; a second run goes on.")] = 60.0,
-    corpus: Corpus = DEFAULT_CORPUS,
+    corpus: Corpus = None,
     folder: Annotated[Path | None, typer.Option("--run", help="Folder of the run; `runs/PRESET` if not said.")] = None,
     sharing: Annotated[str | None, typer.Option(help="mha, gqa, mqa, grouped, routed or partitioned.")] = None,
     length: Annotated[int, typer.Option(min=64, help="Tokens in a training example.")] = 1024,
@@ -177,7 +181,8 @@ def train(
     from server.train import train_preset
 
     run_folder = folder or Path("runs") / preset
-    train_preset(preset, minutes, corpus, run_folder, sharing=sharing, length=length, threads=threads, seed=seed)
+    archive = _required(corpus)
+    train_preset(preset, minutes, archive, run_folder, sharing=sharing, length=length, threads=threads, seed=seed)
     if ship:
         from server.train import ship_weights
 
@@ -187,14 +192,14 @@ def train(
 @app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="Name of the network, or its folder.")] = "small",
-    corpus: Corpus = DEFAULT_CORPUS,
+    corpus: Corpus = None,
     pieces: Annotated[int | None, typer.Option(min=1, help="At most so many validation pieces.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
 ) -> None:
     """NLL on held-out music, beside a 5-gram that read the same training split."""
     from server.train import evaluate_model
 
-    evaluate_model(model, corpus, pieces=pieces, json_file=json_file)
+    evaluate_model(model, _required(corpus), pieces=pieces, json_file=json_file)
 
 
 @app.command()
@@ -218,7 +223,14 @@ def bench_live(
     """A human performance in real time: how soon the plan changes, how late notes are, tokens per second."""
     from benchmarks.live import bench_live as measure_live
 
+    check_output(json_file)
     raise typer.Exit(measure_live(model=model, ports=ports, quick=quick, json_file=json_file))
+
+
+def _required(corpus: Path | None) -> Path:
+    if corpus is None:
+        raise BadSetting("expected a corpus: say --corpus, or set TRADEFOURS_CORPUS")
+    return corpus
 
 
 def _settings(**given: object) -> Settings:
@@ -230,6 +242,11 @@ def main() -> None:
         app()
     except TradefoursError as error:
         print(error, file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        print(
+            f"expected to read or write {error.filename or 'a file'}, got: {error.strerror or error}", file=sys.stderr
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

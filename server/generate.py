@@ -15,6 +15,7 @@ from music.measures import Measures, best_scale, measure
 from music.piano_roll import draw_piano_roll
 from music.score import Score
 from music.time import MeterMap, Tick
+from server.outputs import check_output
 
 
 def generate_file(
@@ -30,9 +31,8 @@ def generate_file(
     top_p: float,
     min_p: float,
 ) -> None:
-    for path in (target, png):
-        if path is not None and not path.parent.is_dir():
-            raise TradefoursError(f"expected a folder to write {path.name} into, found none at {path.parent}")
+    check_output(target)
+    check_output(png, ending=".png")
     sampling = Sampling(temperature=temperature, top_p=top_p, min_p=min_p)
     prompt = first_bars(read_midi(source), prompt_bars)
     engine = TorchEngine(load(model))

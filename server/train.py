@@ -1,6 +1,7 @@
 """`tradefours train` and `evaluate`: the model's training code behind progress bars."""
 
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -9,12 +10,13 @@ from tqdm import tqdm
 from model.checkpoint import INDEX, save_network
 from model.networks.config import Sharing, preset
 from model.registry import WEIGHTS, load
-from model.training.corpus import Corpus, read_corpus
+from model.training.corpus import Corpus, fingerprint, read_corpus
 from model.training.evaluation import compare, corpus_tokens
 from model.training.ngram import NGram
 from model.training.trainer import BEST, Progress, Trainer, TrainingPlan
 from model.training.validation import validation_crops
 from music.errors import BadSetting
+from server.outputs import check_output
 
 CACHE = Path("runs")
 VALIDATION_PIECES = 50  # while training; `evaluate` takes all
@@ -39,7 +41,17 @@ def train_preset(
     corpus = open_corpus(archive)
     validation = validation_crops(corpus, length=length, most=VALIDATION_PIECES)
     trainer = Trainer(plan, corpus.split("train"), validation, folder, threads=threads)
-    with tqdm(total=round(minutes * 60), unit="s", desc=f"training {name}") as bar:
+    try:
+        _run_with_bar(trainer, name)
+    except KeyboardInterrupt:
+        print(f"stopped after {trainer.progress.step} steps; the same command goes on from {folder}", file=sys.stderr)
+        raise
+    progress = trainer.progress
+    print(f"{progress.tokens} tokens in {progress.step} steps, best validation NLL {progress.best:.3f} nats per token")
+
+
+def _run_with_bar(trainer: Trainer, name: str) -> None:
+    with tqdm(total=round(trainer.plan.minutes * 60), unit="s", desc=f"training {name}") as bar:
 
         def report(progress: Progress, loss: float, tokens_per_second: float) -> None:
             bar.update(round(progress.seconds) - bar.n)
@@ -47,8 +59,7 @@ def train_preset(
                 tokens=progress.tokens, nll=f"{loss:.3f}", valid=f"{progress.best:.3f}", tok_s=round(tokens_per_second)
             )
 
-        progress = trainer.run(report)
-    print(f"{progress.tokens} tokens in {progress.step} steps, best validation NLL {progress.best:.3f} nats per token")
+        trainer.run(report)
 
 
 def ship_weights(folder: Path, name: str) -> None:
@@ -61,6 +72,7 @@ def ship_weights(folder: Path, name: str) -> None:
 
 
 def evaluate_model(name: str, archive: Path, *, pieces: int | None, json_file: Path | None) -> None:
+    check_output(json_file)
     network = load(name)
     corpus = open_corpus(archive)
     crops = validation_crops(corpus, length=network.config.context, most=pieces)
@@ -85,15 +97,17 @@ def evaluate_model(name: str, archive: Path, *, pieces: int | None, json_file: P
 
 def open_corpus(archive: Path) -> Corpus:
     """From the cache of an earlier run, else read once: minutes."""
+    cache = cache_of(archive, "npz")
     with tqdm(desc="reading the corpus", unit=" pieces") as bar:
-        corpus = read_corpus(archive, cache_of(archive, "npz"), bar.update)
+        corpus = read_corpus(archive, cache, bar.update)
     for reason, files in corpus.dropped.items():
         print(f"left out {files} files: {reason}")
     return corpus
 
 
 def cache_of(archive: Path, ending: str) -> Path:
-    return CACHE / f"{archive.name.partition('.')[0]}.{ending}"
+    """A name that changes when the archive does."""
+    return CACHE / f"{archive.name.partition('.')[0]}-{fingerprint(archive)}.{ending}"
 
 
 def _sharing(name: str) -> Sharing:

@@ -5,8 +5,10 @@ split and more), then `<source>/<path>.mid`.
 """
 
 import csv
+import hashlib
 import io
 import json
+import lzma
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ from music.errors import BadCheckpoint, BadMidi
 from music.files import read_midi
 from music.score import Note, Score
 from music.time import FREE, NOMINAL_BPM, Meter, MeterChange, Tempo, TempoMap, Tick
+
+MANIFEST = "manifest.csv"
+COLUMNS = ("source", "path", "genre", "ts", "split")  # of the manifest, as far as they are read
 
 # The archive's genres, as the vocabulary's styles.
 STYLE_OF_GENRE = {
@@ -62,18 +67,24 @@ class Corpus:
     def split(self, name: str) -> "Corpus":
         return Corpus(tuple(piece for piece in self.pieces if piece.split == name), self.dropped)
 
-    @property
-    def note_count(self) -> int:
-        return sum(len(piece.notes) for piece in self.pieces)
+
+def fingerprint(archive: Path) -> str:
+    """Changes when the archive does, or the manifest of a folder: by size and time, as reading it takes long."""
+    file = archive / MANIFEST if archive.is_dir() else archive
+    if not file.is_file():
+        raise BadCheckpoint(f"expected a corpus archive, or a folder with {MANIFEST}, found nothing at {file}")
+    about = file.stat()
+    return hashlib.sha256(f"{about.st_size} {about.st_mtime_ns}".encode()).hexdigest()[:8]
 
 
 def read_corpus(archive: Path, cache: Path, progress: Callable[[], object] = lambda: None) -> Corpus:
     """The pieces of `archive`, from `cache` where an earlier run has left them. `progress` is called for each file."""
-    if not archive.exists():
-        raise BadCheckpoint(f"expected a corpus archive or folder, found nothing at {archive}")
     if not cache.exists():
+        corpus = build_corpus(_members(archive), progress)
+        if not corpus.pieces:
+            raise BadCheckpoint(f"expected a {MANIFEST} and its MIDI files in {archive}, got no piece that can be read")
         cache.parent.mkdir(parents=True, exist_ok=True)
-        _save(build_corpus(_members(archive), progress), cache)
+        _save(corpus, cache)
     return _load(cache)
 
 
@@ -93,21 +104,32 @@ def build_corpus(members: Iterable[tuple[dict[str, str], bytes]], progress: Call
 
 def _members(archive: Path) -> Iterator[tuple[dict[str, str], bytes]]:
     if archive.is_dir():
-        for path, about in _manifest((archive / "manifest.csv").read_text()).items():
+        for path, about in _manifest((archive / MANIFEST).read_text()).items():
             yield about, (archive / path).read_bytes()
         return
-    with tarfile.open(archive, "r:*") as tar:  # one pass: the manifest comes first
-        rows: dict[str, dict[str, str]] = {}
-        for member in tar:
-            data = file.read() if (file := tar.extractfile(member)) else b""
-            if member.name.endswith("manifest.csv"):
-                rows = _manifest(data.decode())
-            elif member.name.removeprefix("./") in rows:
-                yield rows[member.name.removeprefix("./")], data
+    try:
+        with tarfile.open(archive, "r:*") as tar:
+            yield from _tar_members(tar)
+    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+        raise BadCheckpoint(f"expected a whole tar archive, got {archive}: {error}") from error
+
+
+def _tar_members(tar: tarfile.TarFile) -> Iterator[tuple[dict[str, str], bytes]]:
+    """In one pass: the manifest comes first."""
+    rows: dict[str, dict[str, str]] = {}
+    for member in tar:
+        data = file.read() if (file := tar.extractfile(member)) else b""
+        if member.name.endswith(MANIFEST):
+            rows = _manifest(data.decode())
+        elif member.name.removeprefix("./") in rows:
+            yield rows[member.name.removeprefix("./")], data
 
 
 def _manifest(text: str) -> dict[str, dict[str, str]]:
-    return {row["path"]: row for row in csv.DictReader(io.StringIO(text))}
+    rows = csv.DictReader(io.StringIO(text))
+    if missing := set(COLUMNS) - set(rows.fieldnames or ()):
+        raise BadCheckpoint(f"expected columns {', '.join(COLUMNS)} in {MANIFEST}, got none named {min(missing)}")
+    return {row["path"]: row for row in rows}
 
 
 def _piece(about: dict[str, str], score: Score) -> Piece:

@@ -1,6 +1,9 @@
 """The command line: one sentence for what is wrong, exit code not 0, nothing written."""
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -73,9 +76,38 @@ def test_a_model_that_is_not_there_is_named(scale_file: Path, tmp_path: Path) ->
     assert_one_sentence(result, "nobody")
 
 
-def test_a_folder_that_is_not_there_is_told_before_the_work(scale_file: Path, tmp_path: Path) -> None:
-    result = tradefours("generate", scale_file, tmp_path / "no" / "out.mid", "--model", "tiny")
-    assert_one_sentence(result, "out.mid")
+@pytest.mark.parametrize(
+    ("target", "png"), [("no/out.mid", "out.png"), (".", "out.png"), ("out.mid", "out.foo"), ("out.mid", "no/out.png")]
+)
+def test_what_cannot_be_written_is_told_before_the_work(
+    scale_file: Path, tmp_path: Path, target: str, png: str
+) -> None:
+    result = tradefours("generate", scale_file, tmp_path / target, "--png", tmp_path / png, "--model", "nobody")
+    assert_one_sentence(result, "expected", "got" if target == "." or png == "out.foo" else "found none at")
+    assert "nobody" not in result.stderr
+
+
+def test_what_the_system_refuses_is_one_sentence(scale_file: Path, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.touch()
+    archive = made_archive(tmp_path / "made.tar.xz")
+    result = tradefours("train", "--preset", "tiny", "--corpus", archive, "--run", taken, cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == f"expected to read or write {taken}, got: File exists"
+    assert "Traceback" not in result.stderr
+
+
+def test_a_corpus_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRADEFOURS_CORPUS", raising=False)
+    for command in ("train", "evaluate"):
+        assert_one_sentence(tradefours(command), "--corpus", "TRADEFOURS_CORPUS")
+    monkeypatch.setenv("TRADEFOURS_CORPUS", "nothing.tar.xz")
+    assert_one_sentence(tradefours("train"), "nothing.tar.xz")
+
+
+def test_figures_that_cannot_be_written_are_told_before_the_work(tmp_path: Path) -> None:
+    result = tradefours("evaluate", "nobody", "--corpus", tmp_path, "--json", tmp_path / "no" / "x.json")
+    assert_one_sentence(result, "x.json")
 
 
 def test_a_public_address_is_refused_unless_meant() -> None:
@@ -98,6 +130,25 @@ def test_training_and_evaluating_from_an_archive(tmp_path: Path) -> None:
     assert evaluated.returncode == 0, evaluated.stderr
     assert "| per note |" in evaluated.stdout
     assert json.loads(figures.read_text())["nll_per_note_5gram"] > 0
+
+
+def test_ctrl_c_ends_training_with_one_line_and_keeps_what_was_learnt(tmp_path: Path) -> None:
+    archive = made_archive(tmp_path / "made.tar.xz")
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "server.cli", "train", "--preset", "tiny", "--length", "128"]
+    command += ["--corpus", str(archive), "--run", str(folder)]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stderr is not None
+            while b"nll=" not in (said := os.read(process.stderr.fileno(), 1 << 16)):  # until the first step is done
+                assert said
+            process.send_signal(signal.SIGINT)
+            last = process.stderr.read().decode().splitlines()[-1]
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+    assert re.fullmatch(rf"stopped after \d+ steps; the same command goes on from {re.escape(str(folder))}", last)
+    assert (folder / "state.pt").exists()
 
 
 def test_doctor_says_what_it_found_as_json() -> None:

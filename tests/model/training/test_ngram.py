@@ -19,7 +19,7 @@ def test_probabilities_of_all_next_tokens_sum_to_one(tokens: list[int], context:
 
 
 def test_a_bigram_worked_by_hand() -> None:
-    # Bigrams of a b a b a c: ab 2, ba 2, ac 1. Tokens by what they follow: a after b, b after a, c after a: 1 each of 3.
+    # Bigrams of a b a b a c: ab 2, ba 2, ac 1. Tokens by what they follow: a after b, b and c after a: 1 each of 3.
     ngram = NGram(np.array([0, 1, 0, 1, 0, 2]), order=2)
     lower = (1 - DISCOUNT) / 3 + DISCOUNT * 3 / 3 / VOCABULARY
     expected = (2 - DISCOUNT) / 3 + DISCOUNT * 2 / 3 * lower
