@@ -62,7 +62,7 @@ Report = Callable[[Progress, float, float], None]  # progress, training loss, to
 
 
 class Trainer:
-    """One run in one folder: `state.pt` to resume from, `best` weights as they are shipped, `curve.json`."""
+    """One run in one folder: `state.pt` to resume from, the `best` weights in full precision, `curve.json`."""
 
     def __init__(
         self, plan: TrainingPlan, corpus: Corpus, validation: Validation, folder: Path, *, threads: int | None = None
@@ -86,6 +86,14 @@ class Trainer:
         )
 
     def run(self, report: Report) -> Progress:
+        """Train until the budget is spent. However it ends, the run can go on from where it was."""
+        try:
+            self._train(report)
+        finally:
+            self._save()
+        return self.progress
+
+    def _train(self, report: Report) -> None:
         budget = self.plan.minutes * 60
         last = time.monotonic()
         next_check = self.progress.seconds + self.plan.validate_every_minutes * 60
@@ -99,7 +107,6 @@ class Trainer:
                 self._check(loss)
                 next_check += self.plan.validate_every_minutes * 60
                 last = time.monotonic()
-        return self.progress
 
     def _step(self, done: float) -> float:
         rate = self.plan.rate(done)
