@@ -8,9 +8,10 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 
 # torch by itself and first: the largest layer, which changes of our own code then leave alone.
-# Its own index has the build without CUDA.
-RUN pip install --index-url https://download.pytorch.org/whl/cpu \
-    torch==2.13.0
+# The default index may bring CUDA along; an index with the build for CPUs alone makes a smaller image:
+#   docker build --build-arg TORCH_INDEX=URL -t tradefours .
+ARG TORCH_INDEX=
+RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0
 
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
@@ -19,6 +20,7 @@ COPY model model
 COPY streaming streaming
 COPY clients clients
 COPY server server
+COPY benchmarks benchmarks
 RUN pip install ".[server]"
 
 RUN useradd --uid 10001 --create-home tradefours
