@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 SUBPROTOCOL = "tradefours.v1+json"
-HEARTBEAT_S = 0.25  # both sides send one this often; three missed mean the other side is gone
-SILENCE_S = 3 * HEARTBEAT_S
+HEARTBEAT_S = 0.25  # the client sends one this often, and the server answers each
+SILENCE_S = 3 * HEARTBEAT_S  # a server that is silent for so long is gone
 
 PartIndex = Annotated[int, Field(ge=0, le=15)]
 Pitch = Annotated[int, Field(ge=0, le=127)]
@@ -95,7 +95,10 @@ class Control(Message):
 
 
 class ClientHeartbeat(Message):
-    """Sent every 250 ms. `tick` is null until the client's clock runs. `ping_ns` comes back as it was."""
+    """Sent every 250 ms. `tick` is null until the client's clock runs. `ping_ns` comes back as it was.
+
+    A client that must hand notes on before they are due tells a tick that is ahead of its clock by as much.
+    """
 
     type: Literal["heartbeat"] = "heartbeat"
     tick: WireTick | None = None
@@ -141,7 +144,9 @@ class Plan(Message):
     commit: tuple[int, ...] = ()
     cancel: tuple[int, ...] = ()
     silence: bool = Field(default=False, description="End every sounding note of the machine now.")
-    answers_seq: int | None = Field(default=None, description="The newest `note` or `control` that it has heard.")
+    answers_seq: int | None = Field(
+        default=None, description="`seq` of the newest `note`, `control` or `transport` that it has heard."
+    )
 
 
 class ServerHeartbeat(Message):
