@@ -11,7 +11,7 @@ from time import monotonic, sleep
 from music.errors import TradefoursError
 
 PERIOD_FRAMES = 64  # 1.33 ms at 48 kHz
-START_S = 5.0
+START_S = 15.0  # a busy machine takes its time
 
 
 class JackFailed(TradefoursError):

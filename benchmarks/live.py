@@ -9,6 +9,7 @@ What the figures mean, in milliseconds where they are times:
 - `lateness`: how long after its due time a note-on is handed to the port.
 - `in_time_share`: of all notes that were to sound, those of which the player's side knew before they were due.
 - `tokens_per_s`: tokens drawn in a second of computing, human notes and rewinds included.
+  With `--ports`: in a second of music, as the server's heartbeats tell; the seconds without any are left out.
 """
 
 from pathlib import Path

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock
+from threading import Lock, Timer
 from time import monotonic, monotonic_ns, sleep
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from music.time import Nanos
 from streaming.messages import Mode
 
 LEAVE_S: Final = 5.0
+SAYS_S: Final = 60.0  # until a program has said that it is ready
 
 
 def measure_ports(model: str, seconds: float) -> list[Measured]:
@@ -75,7 +76,7 @@ def _measured(
         lateness=stats["lateness"],
         in_time=stats["in_time"],
         not_in_time=stats["late"] + stats["dropped"],
-        tokens_per_s=None,
+        tokens_per_s=stats["tokens_per_second"],
         notes_on=len(ear.onsets),
         notes_off=ear.notes_off,
     )
@@ -167,12 +168,17 @@ def _program(*arguments: str) -> Iterator[subprocess.Popen[str]]:
                 program.kill()
 
 
-def _line_with(program: subprocess.Popen[str], text: str) -> str:
+def _line_with(program: subprocess.Popen[str], text: str, timeout_s: float = SAYS_S) -> str:
     """The first line that contains `text`. Few follow, fewer than a pipe holds."""
     assert program.stdout is not None
     said = ""
-    for line in program.stdout:
-        if text in line:
-            return line.rstrip("\n")
-        said = line
+    deadline = Timer(timeout_s, program.kill)
+    deadline.start()
+    try:
+        for line in program.stdout:
+            if text in line:
+                return line.rstrip("\n")
+            said = line
+    finally:
+        deadline.cancel()
     raise TradefoursError(f"expected a program that says {text!r}, got one that ended with: {said.strip()}")

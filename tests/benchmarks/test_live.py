@@ -1,6 +1,8 @@
 """The live measurement: short, with random weights, but in real time and the whole way."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,8 +104,17 @@ def test_the_whole_way_is_measured_at_real_ports(monkeypatch: pytest.MonkeyPatch
     for each in found:
         assert each.notes_on == each.notes_off > 0
         assert each.lateness["count"] == each.notes_on
+        assert each.tokens_per_s
     assert found[0].reaction["count"] > 0
     assert found[1].answer["count"] == 1
+
+
+def test_a_program_that_says_nothing_is_not_waited_for_without_end() -> None:
+    command = [sys.executable, "-c", "import time; print('hm', flush=True); time.sleep(600)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        with pytest.raises(TradefoursError, match="expected a program that says 'http://', got one that ended with"):
+            live_ports._line_with(program, "http://", timeout_s=0.5)
+        assert program.wait(5) != 0
 
 
 def test_without_jack_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
