@@ -18,7 +18,7 @@ from streaming.session import Session
 Emit = Callable[[ServerMessage], None]  # called in the engine thread, with the host's lock held: must not block
 Heard = PlayedNote | Control | Transport
 
-AHEAD: Final = Nanos(10_000_000_000)  # a tick further ahead than this is a mistake, and endless work for a session
+AHEAD: Final = Nanos(10_000_000_000)  # a tick that jumps further ahead is a mistake, and would end all that sounds
 SHORTEST_REST_S: Final = 0.001  # so that a session that asks to be woken in the past cannot make the host spin
 
 
@@ -53,8 +53,9 @@ class Seat:
         return self._clock.tick_at(now)
 
     def hear_clock(self, tick: int, now: Nanos) -> None:
-        latest = (self._clock.tick_at(now) or 0) + self._ahead
-        if tick > latest:
+        """The first tick may be any: a DAW need not begin at its first bar."""
+        believed = self._clock.tick_at(now)
+        if believed is not None and tick > (latest := believed + self._ahead):
             raise Refused("bad_tick", f"expected a tick of at most {latest}, 10 s ahead of the clock, got {tick}")
         self._clock.heard(Tick(tick), now)
 

@@ -231,6 +231,14 @@ def test_a_tick_far_ahead_is_refused_and_moves_no_clock(make_house: Callable[...
     assert house.host.tick_of(seat) == 0
 
 
+@pytest.mark.parametrize("tick", [20 * 1920, 2**39])
+def test_a_player_may_begin_at_any_bar(make_house: Callable[..., House], tick: int) -> None:
+    house = make_house()
+    seat = house.seat(heard=False)
+    house.host.deliver(seat, note(tick))
+    assert house.host.tick_of(seat) == tick
+
+
 def test_a_part_that_no_human_plays_is_refused(make_house: Callable[..., House]) -> None:
     house = make_house()
     with pytest.raises(Refused, match=r"among \[0\], got 1"):
