@@ -1,5 +1,6 @@
 """Plain numbers about a score that say whether it is music or a stuck key. Definitions, no judgement."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,15 +56,15 @@ def best_scale(notes: Sequence[Note]) -> frozenset[int]:
 def _bars(score: Score, notes: Sequence[Note], start: Tick, stop: Tick) -> list[frozenset[tuple[int, int, int]]]:
     """Per bar its notes as (onset in the bar, part, pitch)."""
     meters = MeterMap(score.meters)
-    bar, spans = meters.bar_at(start), []
+    notes = sorted(notes)
+    onsets = [note.onset for note in notes]
+    bars, bar, first = [], meters.bar_at(start), 0
     while bar.tick < stop:
         after = meters.next_bar(bar)
-        spans.append((bar.tick, after.tick))
-        bar = after
-    return [
-        frozenset((note.onset - first, note.part, note.pitch) for note in notes if first <= note.onset < last)
-        for first, last in spans
-    ]
+        last = bisect_left(onsets, after.tick, first)
+        bars.append(frozenset((note.onset - bar.tick, note.part, note.pitch) for note in notes[first:last]))
+        bar, first = after, last
+    return bars
 
 
 def _longest_repeat(notes: Sequence[Note]) -> int:
