@@ -5,13 +5,13 @@ Knows nothing of what was measured.
 
 import json
 import os
-import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from music.errors import TradefoursError
+from server.processor import processor_name
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,16 +50,7 @@ def commit() -> str:
 def cpu() -> str:
     """The processor's name, as far as the system tells, and how many of its cores we have."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{cores} x {_processor(Path('/proc/cpuinfo'))}"
-
-
-def _processor(cpuinfo: Path) -> str:
-    try:
-        lines = cpuinfo.read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return f"{cores} x {processor_name()}"
 
 
 def _shown(value: object) -> str:

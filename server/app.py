@@ -1,5 +1,6 @@
 """The routes: health, readiness, live play, the page that watches. Knows neither sockets nor how an engine is made."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,12 +10,13 @@ from fastapi import FastAPI, WebSocket
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
+from clients.live import tradefours_version
 from model.engine.work import Engine
 from server.connection import LiveConnection
 from server.guard import LOOPBACK_NAMES, Guard
 from server.host import SessionHost
 from server.settings import Settings, is_loopback
-from server.stage import Stage, server_version
+from server.stage import Stage
 from server.watch import Gallery, WatchConnection
 from streaming.messages import SUBPROTOCOL
 
@@ -30,12 +32,14 @@ def build_app(settings: Settings, engine: Engine[Any], model_name: str, backend:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         host.start()
+        telling = asyncio.create_task(gallery.tell(stage.status))
         yield
+        telling.cancel()
         await stage.clear("the server is stopping")
-        host.stop()
+        await asyncio.to_thread(host.stop)  # it waits for the engine, and nobody else shall
 
     # No documentation pages: they would load scripts from elsewhere. docs/protocol.md says it all.
-    app = FastAPI(title="Tradefours", version=server_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Tradefours", version=tradefours_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.stage = stage
     app.add_middleware(Guard, names=LOOPBACK_NAMES | {settings.host} if is_loopback(settings.host) else None)
     _add_health(app, stage)
@@ -48,7 +52,7 @@ def _add_health(app: FastAPI, stage: Stage) -> None:
     @app.get("/health")
     async def health() -> dict[str, str]:
         """The process is alive."""
-        return {"status": "alive", "version": server_version()}
+        return {"status": "alive", "version": tradefours_version()}
 
     @app.get("/ready")
     async def ready() -> JSONResponse:
@@ -83,8 +87,7 @@ def _add_sockets(app: FastAPI, stage: Stage) -> None:
             await _deny(websocket, 503, "the server is stopping")
             return
         await websocket.accept()
-        outbox_messages = stage.settings.outbox_messages
-        await _until_gone(stage, WatchConnection(websocket, stage.gallery, stage.status, outbox_messages))
+        await _until_gone(stage, WatchConnection(websocket, stage.gallery, stage.settings.outbox_messages))
 
 
 async def _until_gone(stage: Stage, connection: LiveConnection | WatchConnection) -> None:

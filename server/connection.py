@@ -13,11 +13,12 @@ from typing import Final
 from pydantic import ValidationError
 from starlette.websockets import WebSocket
 
+from clients.live import tradefours_version
 from music.errors import TradefoursError
 from server.complaint import complaint
 from server.outbox import TOO_SLOW, Outbox
 from server.seat import Heard, Refused, Seat
-from server.stage import Stage, server_version
+from server.stage import Stage
 from server.watch import WatchBegan, WatchEnded, WatchNote, WatchPlan
 from streaming.messages import (
     ClientBye,
@@ -123,7 +124,7 @@ class LiveConnection:
         match message:
             case Hello():
                 self._greeted = True
-                self._send(Welcome(session=self.session, server=server_version(), model=self._stage.model))
+                self._send(Welcome(session=self.session, server=tradefours_version(), model=self._stage.model))
             case Start():
                 self._start(message)
             case PlayedNote() | Control() | Transport():

@@ -4,10 +4,9 @@ import json
 import os
 import platform
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
-from pathlib import Path
 from time import perf_counter_ns
 
+from clients.live import tradefours_version
 from clients.ports import list_ports
 from model.engine.torch_engine import TorchEngine
 from model.engine.work import Draw, Step
@@ -17,22 +16,22 @@ from model.tokens.grammar import allowed, checked_advance
 from music.errors import PortError, TradefoursError
 from music.score import Note, Part, Score
 from music.time import TICKS_PER_QUARTER, Tick
+from server.processor import cpu_features, processor_name
 
 LIVE_TOKENS_PER_SECOND = 150  # a lively part, about 30 notes a second of looking ahead
 CONTEXT = 512
 MEASURED_STEPS = 64
 EIGHTH = TICKS_PER_QUARTER // 2
-FEATURES = ("avx2", "avx512f", "avx512_vnni", "amx_int8", "asimddp")  # what a fast engine would use
 
 
 @dataclass(slots=True)
 class Findings:
-    tradefours: str = field(default_factory=lambda: version("tradefours"))
+    tradefours: str = field(default_factory=tradefours_version)
     python: str = field(default_factory=platform.python_version)
     system: str = field(default_factory=platform.platform)
-    processor: str = field(default_factory=lambda: processor_name())
+    processor: str = field(default_factory=processor_name)
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
-    cpu_features: tuple[str, ...] = field(default_factory=lambda: cpu_features())
+    cpu_features: tuple[str, ...] = field(default_factory=cpu_features)
     midi_system: str | None = None
     midi_inputs: tuple[str, ...] = ()
     midi_outputs: tuple[str, ...] = ()
@@ -107,24 +106,6 @@ def decode_ms(engine: TorchEngine) -> float:
         times.append(perf_counter_ns() - began)
     sequence.close()
     return sorted(times)[MEASURED_STEPS // 2] / 1e6
-
-
-def processor_name() -> str:
-    return next((line for line in _cpu_lines("model name")), platform.processor() or platform.machine())
-
-
-def cpu_features() -> tuple[str, ...]:
-    """Of those that matter here, what this processor has; empty where the system does not say."""
-    present = set(" ".join([*_cpu_lines("flags"), *_cpu_lines("Features")]).split())
-    return tuple(feature for feature in FEATURES if feature in present)
-
-
-def _cpu_lines(name: str) -> list[str]:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return []
-    return [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith(name)]
 
 
 def _shown(value: object) -> str:

@@ -206,7 +206,7 @@ class SessionHost:
         return work
 
     def _run(self, work: Work) -> list[int | None]:
-        """All in one batch. Where the engine refuses one step it has done none: then one by one, and that one leaves."""
+        """All in one batch. Where the engine refuses a step it has done none: then one by one, and that one leaves."""
         try:
             return self._engine.run([(seat.sequence, step) for seat, step in work])
         except BadStep:

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from clients.times import percentile
 from music.time import Nanos
 
 WINDOW: Final = Nanos(2_000_000_000)  # rates are of the last two seconds
@@ -54,10 +55,7 @@ class Numbers:
 
     def reaction_ns(self, share: float) -> int | None:
         """The time within which `share` of the answers came."""
-        if not self._reactions:
-            return None
-        ordered = sorted(self._reactions)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return percentile(self._reactions, share) if self._reactions else None
 
     def _forget(self, now: Nanos) -> None:
         while self._recent and self._recent[0][0] <= now - WINDOW:

@@ -12,11 +12,12 @@ from typing import Any, Final, NamedTuple
 
 import uvicorn
 
+from clients.live import tradefours_version
 from model.engine.work import Engine
 from music.errors import BadSetting, TradefoursError
 from server.app import build_app
 from server.settings import Settings
-from server.stage import Stage, server_version
+from server.stage import Stage
 
 LARGEST_MESSAGE: Final = 64 * 1024
 SEND_BUFFER: Final = 64 * 1024  # small, so that a client that does not read is found out in seconds, not minutes
@@ -53,7 +54,9 @@ def serve(settings: Settings, load_engine: LoadEngine, *, on_ready: Callable[[st
         port = listener.getsockname()[1]
 
         def announce() -> None:
-            print(f"Tradefours {server_version()} · model {loaded.model} · {address(settings.host, port)}", flush=True)
+            print(
+                f"Tradefours {tradefours_version()} · model {loaded.model} · {address(settings.host, port)}", flush=True
+            )
             on_ready(netloc(listener))
 
         app = build_app(settings, *loaded)

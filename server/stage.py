@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Protocol
 
 from server.host import SessionHost
@@ -67,10 +66,3 @@ class Stage:
 
 def _milliseconds(nanos: int | None) -> float | None:
     return None if nanos is None else nanos / 1e6
-
-
-def server_version() -> str:
-    try:
-        return version("tradefours")
-    except PackageNotFoundError:
-        return "unknown"

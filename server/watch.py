@@ -93,6 +93,13 @@ class Gallery:
             for outbox in self._outboxes:
                 outbox.put(text)
 
+    async def tell(self, status: Callable[[], WatchStatus]) -> None:
+        """Show how the server is, as long as it runs: asked once for all who watch, and not where nobody does."""
+        while True:
+            if self._outboxes:
+                self.show(status())
+            await asyncio.sleep(STATUS_EVERY_S)
+
     def join(self, outbox: Outbox) -> None:
         self._outboxes.add(outbox)
         for began in self._playing.values():
@@ -105,11 +112,10 @@ class Gallery:
 class WatchConnection:
     """One page that watches."""
 
-    def __init__(self, websocket: WebSocket, gallery: Gallery, status: Callable[[], WatchStatus], limit: int) -> None:
+    def __init__(self, websocket: WebSocket, gallery: Gallery, limit: int) -> None:
         self.gone = asyncio.Event()
         self._websocket = websocket
         self._gallery = gallery
-        self._status = status
         self._outbox = Outbox(websocket, limit)
 
     def say_goodbye(self, reason: str) -> None:
@@ -121,24 +127,19 @@ class WatchConnection:
             self._outbox.end(1013, "expected fewer watchers, got one more")
         else:
             self._gallery.join(self._outbox)
-        tasks = [asyncio.create_task(work()) for work in (self._listen, self._tell_status)]
+        listener = asyncio.create_task(self._listen())
         sender = asyncio.create_task(self._outbox.run())
         try:
             await self._outbox.ended.wait()
             await asyncio.wait({sender}, timeout=1)
         finally:
             self._gallery.leave(self._outbox)
-            for task in (*tasks, sender):
+            for task in (listener, sender):
                 task.cancel()
-            await asyncio.gather(*tasks, sender, return_exceptions=True)
+            await asyncio.gather(listener, sender, return_exceptions=True)
             self.gone.set()
 
     async def _listen(self) -> None:
         while (await self._websocket.receive())["type"] != "websocket.disconnect":
             pass
         self._outbox.end(1000)
-
-    async def _tell_status(self) -> None:
-        while True:
-            self._outbox.put(self._status().model_dump_json())
-            await asyncio.sleep(STATUS_EVERY_S)

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection
 
+from clients.live import tradefours_version
 from server.app import PAGE
-from server.stage import server_version
 from tests.server.running import PATIENCE_S, Running, run_server, say
 from tests.server.test_connection import close_code
 
@@ -30,7 +30,7 @@ def get(running: Running, path: str, **headers: str) -> httpx.Response:
 
 
 def test_health_says_that_the_process_lives(running: Running) -> None:
-    assert get(running, "/health").json() == {"status": "alive", "version": server_version()}
+    assert get(running, "/health").json() == {"status": "alive", "version": tradefours_version()}
 
 
 async def test_ready_says_what_plays_and_for_how_many(running: Running) -> None:

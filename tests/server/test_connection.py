@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from server.stage import server_version
+from clients.live import tradefours_version
 from streaming.messages import SUBPROTOCOL, ErrorMessage, server_message
 from tests.server.running import PATIENCE_S, Running, heard, run_server, say
 
@@ -41,7 +41,7 @@ async def test_a_duet_from_hello_to_bye(running: Running) -> None:
         assert socket.subprotocol == SUBPROTOCOL
         await say(socket, type="hello", client="test 1.0")
         welcome = await heard(socket, "welcome")
-        assert (welcome.seq, welcome.server, welcome.model) == (0, server_version(), "fake")
+        assert (welcome.seq, welcome.server, welcome.model) == (0, tradefours_version(), "fake")
         await say(socket, type="start", seq=1, mode="duet")
         await say(socket, type="note", seq=2, tick=0, pitch=60, velocity=80)
         plan = await heard(socket, "plan")
@@ -177,6 +177,7 @@ NONSENSE: list[tuple[str | bytes, str]] = [
 
 async def test_nonsense_is_answered_in_one_sentence_and_the_music_goes_on(running: Running) -> None:
     async with running.playing(mode="duet") as socket:
+        await say(socket, type="heartbeat", tick=0)
         for frame, code in NONSENSE:
             await socket.send(frame)
             error: ErrorMessage = await heard(socket, "error")

@@ -12,9 +12,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+from clients.live import tradefours_version
 from music.errors import BadSetting
 from server.serve import address, listen, netloc
-from server.stage import server_version
 from streaming.messages import SUBPROTOCOL
 from tests.conftest import ROOT
 from tests.server.running import PATIENCE_S, heard, say
@@ -59,7 +59,7 @@ def first_lines(process: subprocess.Popen[str]) -> tuple[str, int]:
 async def test_a_wish_to_stop_is_told_to_every_player_and_the_exit_code_is_0(wish: signal.Signals) -> None:
     with served() as process:
         line, port = first_lines(process)
-        assert line == f"Tradefours {server_version()} · model fake · http://127.0.0.1:{port}"
+        assert line == f"Tradefours {tradefours_version()} · model fake · http://127.0.0.1:{port}"
         url = f"ws://127.0.0.1:{port}/v1"
         options = {"proxy": None, "compression": None, "close_timeout": 0.2}
         async with (
