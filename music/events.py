@@ -18,6 +18,3 @@ class NoteOff:
     tick: Tick
     part: int
     pitch: int
-
-
-Event = NoteOn | NoteOff

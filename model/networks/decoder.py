@@ -153,7 +153,3 @@ class Decoder(nn.Module):
     def logits(self, hidden: Tensor, start: int, stop: int) -> Tensor:
         """hidden: (..., width) -> (..., stop - start): a slice of the vocabulary only."""
         return functional.linear(hidden, self.embedding.weight[start:stop])
-
-
-def parameter_count(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())

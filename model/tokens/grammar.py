@@ -24,7 +24,6 @@ from model.tokens.vocabulary import (
     TEMPO,
     TICKS_PER_STEP,
     VELOCITY,
-    Attribute,
     Block,
     bar_steps,
     token_name,
@@ -115,12 +114,6 @@ def finished_note(state: State, token: int) -> Note | None:
         return None
     ticks = DURATION_STEPS[token - DURATION.start] * TICKS_PER_STEP
     return Note(Tick(state.step * TICKS_PER_STEP), state.part, state.pitch, state.velocity, ticks)
-
-
-def next_attribute(state: State) -> Attribute:
-    """The attribute of the token that comes next; after a finished note TIME, though a part may follow too."""
-    first = allowed(state)[0][0]
-    return BLOCK_OF[first].attribute
 
 
 def allowed(state: State, limits: Limits = ANYTHING) -> Ranges:
