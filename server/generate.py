@@ -35,7 +35,7 @@ def generate_file(
     check_output(png, ending=".png")
     sampling = Sampling(temperature=temperature, top_p=top_p, min_p=min_p)
     prompt = first_bars(read_midi(source), prompt_bars)
-    engine = TorchEngine(load(model))
+    engine = TorchEngine(load(model), threads=1)
     with tqdm(total=bars, desc=f"{model} plays", unit=" bars") as bar:
         whole = continue_score(engine, prompt, bars=bars, sampling=sampling, seed=seed, progress=bar.update)
     save_midi(whole, target)

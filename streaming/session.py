@@ -174,8 +174,7 @@ class Session:
         self._scribe.seek(earliest, now)
         latest = None
         if not turn.is_opened:
-            reach = max(earliest * TICKS_PER_STEP, now + self._lead + settings.opening) // TICKS_PER_STEP
-            latest = max(reach, transcript.state.step + 1)
+            latest = max(earliest, turn.opens_by // TICKS_PER_STEP, transcript.state.step + 1)
         limits = Limits(parts=settings.machine, earliest=earliest, latest=latest, may_end=False)
         return allowed(transcript.state, limits)
 

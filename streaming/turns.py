@@ -12,7 +12,8 @@ class Turn:
     """The machine's leave to play, up to `end`."""
 
     end: Tick
-    is_opened: bool  # False: its first note is still to come, and should come soon
+    is_opened: bool  # False: its first note is still to come
+    opens_by: Tick  # and should come by then
 
 
 def after_note(turn: Turn | None, tick: Tick, settings: Settings) -> Turn | None:
@@ -20,7 +21,7 @@ def after_note(turn: Turn | None, tick: Tick, settings: Settings) -> Turn | None
     if settings.mode == "answer":
         return None
     end = Tick(tick + settings.idle)
-    return Turn(max(end, turn.end) if turn else end, is_opened=True)
+    return Turn(max(end, turn.end) if turn else end, is_opened=True, opens_by=tick)
 
 
 def answer_due(keys: Keys, settings: Settings) -> Tick | None:
@@ -36,4 +37,6 @@ def answer(keys: Keys, now: Tick, settings: Settings) -> Turn:
     assert keys.phrase_end is not None
     bars = max(1, -((keys.phrase_start - keys.phrase_end) // settings.bar))
     keys.phrase_start = None
-    return Turn(Tick(now + settings.lead + min(bars * settings.bar, settings.answer)), is_opened=False)
+    first = now + settings.lead
+    end = Tick(first + min(bars * settings.bar, settings.answer))
+    return Turn(end, is_opened=False, opens_by=Tick(first + settings.opening))

@@ -21,7 +21,7 @@ def played(start: int, end: int) -> Keys:
 
 
 def test_a_human_note_ends_an_answer_and_carries_a_duet_on() -> None:
-    turn = Turn(Tick(1000), is_opened=True)
+    turn = Turn(Tick(1000), is_opened=True, opens_by=Tick(0))
     assert after_note(turn, Tick(500), ANSWER) is None
     carried = after_note(turn, Tick(500), DUET)
     assert carried is not None
@@ -29,7 +29,7 @@ def test_a_human_note_ends_an_answer_and_carries_a_duet_on() -> None:
 
 
 def test_a_note_heard_late_makes_no_duet_shorter() -> None:
-    turn = Turn(Tick(50_000), is_opened=True)
+    turn = Turn(Tick(50_000), is_opened=True, opens_by=Tick(0))
     carried = after_note(turn, Tick(10), DUET)
     assert carried is not None
     assert carried.end == 50_000
