@@ -121,7 +121,11 @@ class Bar:
 
 
 class MeterMap:
-    """Bar lines from meter changes. A change inside a bar cuts that bar short only in `bar_at`'s `next`."""
+    """Where the bars are. A change of meter starts a bar, also in the middle of another, which then ends there.
+
+    Before the first change it is 4/4. `Bar.end` is where a bar would end without such a cut; `next_bar` knows of it.
+    Never mutated.
+    """
 
     def __init__(self, changes: Sequence[MeterChange] = ()) -> None:
         ordered = sorted(changes, key=lambda change: change.tick)

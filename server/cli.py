@@ -42,7 +42,9 @@ Api = Annotated[str | None, typer.Option(help="coremidi, alsa, jack or winmm; wi
 Mode = Annotated[ModeName, typer.Option(help="answer: replies when you pause. duet: plays along.")]
 Bpm = Annotated[float, typer.Option(help="Tempo of the bars, 20 to 400.")]
 MeterText = Annotated[str, typer.Option("--meter", help="Such as 4/4 or 6/8.")]
-Offset = Annotated[float, typer.Option(help="Added to the time of every note; negative if your instrument is late.")]
+Offset = Annotated[
+    float, typer.Option(help="Added to the time of every note, -500 to 500; negative if your instrument is late.")
+]
 Program = Annotated[int, typer.Option(help="The machine's instrument: General MIDI 0 to 127; 128 is drums.")]
 Seed = Annotated[int, typer.Option(help="The same seed and the same playing give the same answer.")]
 Temperature = Annotated[float, typer.Option(help="Lower is safer, higher is bolder.")]
