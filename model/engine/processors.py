@@ -21,7 +21,10 @@ SHARPEST = 1e-6  # temperatures below are 0: float32 could not divide by them
 def processors_of(draw: Draw) -> list[Processor]:
     """In the order in which they apply."""
     sampling = draw.sampling
-    chain = [keep_ranges(draw.allowed), temperature(sampling.temperature)]
+    chain = [keep_ranges(draw.allowed)]
+    if draw.bias:
+        chain.append(offset(draw.bias))
+    chain.append(temperature(sampling.temperature))
     if sampling.min_p > 0:
         chain.append(min_p(sampling.min_p))
     if sampling.top_p < 1:
@@ -39,6 +42,18 @@ def keep_ranges(ranges: Ranges) -> Processor:
         for first, stop in ranges:
             kept[first - start : stop - start] = logits[first - start : stop - start]
         return kept
+
+    return process
+
+
+def offset(bias: tuple[tuple[int, float], ...]) -> Processor:
+    """Make single tokens likelier or less likely; one that is dropped already stays so."""
+
+    def process(logits: Tensor, start: int) -> Tensor:
+        within = {token - start: by for token, by in bias if start <= token < start + logits.shape[0]}
+        at = torch.tensor(list(within), dtype=torch.long, device=logits.device)
+        by = torch.tensor(list(within.values()), dtype=logits.dtype, device=logits.device)
+        return logits.index_add(0, at, by)
 
     return process
 

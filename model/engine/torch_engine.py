@@ -6,6 +6,7 @@ Eager PyTorch on whatever device the network is. One thread calls it at a time. 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -143,3 +144,6 @@ class TorchEngine:
         in_order = all(a <= b for a, b in pairwise(edges))
         if not step.draw.allowed or not in_order or any(start == stop for start, stop in step.draw.allowed):
             raise BadStep(f"expected ascending, non-empty ranges of token ids to draw from, got {step.draw.allowed}")
+        for token, by in step.draw.bias:
+            if not (0 <= token < vocabulary and isfinite(by)):
+                raise BadStep(f"expected finite offsets of token ids of 0 to {vocabulary - 1}, got {by} of {token}")

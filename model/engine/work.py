@@ -35,6 +35,7 @@ class Draw:
 
     allowed: Ranges
     sampling: Sampling = field(default_factory=Sampling)
+    bias: tuple[tuple[int, float], ...] = ()  # (token id, offset of its logit), before temperature; a token once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 from torch import Tensor
 
 from model.engine.dice import uniform
-from model.engine.processors import keep_ranges, min_p, processors_of, sample, temperature, top_p
+from model.engine.processors import keep_ranges, min_p, offset, processors_of, sample, temperature, top_p
 from model.engine.work import Draw, Sampling
 from music.errors import BadSetting, TradefoursError
 
@@ -45,6 +45,27 @@ def test_the_likeliest_survives_and_what_is_drawn_has_survived(
     assert max(float(logits[i]) for i in kept(shaped)) >= float(logits.max()) - 1e-5
     assert sample(shaped, chance) in kept(shaped)
     assert torch.equal(logits, before)
+
+
+@given(logits_of, st.data())
+def test_an_offset_multiplies_the_odds_of_its_token_and_leaves_the_others_alone(
+    logits: Tensor, data: st.DataObject
+) -> None:
+    tokens = st.integers(START - 3, START + len(logits) + 3)  # some outside the slice: they change nothing
+    offsets = data.draw(st.dictionaries(tokens, st.floats(-20, 20, width=32), max_size=8))
+    shaped = offset(tuple(offsets.items()))(logits, START)
+    for i, (before, after) in enumerate(zip(logits.tolist(), shaped.tolist(), strict=True)):
+        assert after == pytest.approx(before + offsets.get(START + i, 0.0), abs=1e-4)
+
+
+def test_an_offset_brings_back_no_token_that_is_not_allowed_and_decides_where_the_likeliest_is_taken() -> None:
+    draw = Draw(
+        allowed=((START, START + 2),), sampling=Sampling(temperature=0), bias=((START + 1, 3.0), (START + 2, 99.0))
+    )
+    shaped = torch.tensor([2.0, 0.0, 1.0])
+    for process in processors_of(draw):
+        shaped = process(shaped, START)
+    assert kept(shaped) == {1}
 
 
 @given(logits_of, shares)

@@ -1,5 +1,6 @@
 """The engine against the plain network: whatever was rewound, appended, forked, the cache tells the truth."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -267,6 +268,8 @@ def test_a_full_engine_says_so_until_one_leaves() -> None:
         (Step(keep=3, draw=Draw(allowed=((5, 5),))), "expected ascending, non-empty ranges"),
         (Step(keep=3, draw=Draw(allowed=((9, 12), (3, 5)))), "expected ascending, non-empty ranges"),
         (Step(keep=3, draw=Draw(allowed=((9, VOCABULARY + 1),))), "expected ascending, non-empty ranges"),
+        (Step(keep=3, draw=Draw(allowed=((9, 12),), bias=((VOCABULARY, 1.0),))), "expected finite offsets"),
+        (Step(keep=3, draw=Draw(allowed=((9, 12),), bias=((9, math.inf),))), "got inf of 9"),
     ],
 )
 def test_a_bad_step_is_refused_and_nothing_is_done(step: Step, reason: str) -> None:
