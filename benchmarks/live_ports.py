@@ -19,8 +19,7 @@ from typing import Any, Final
 from benchmarks.jack import private_jack
 from benchmarks.live_figures import MODES, SEED, Measured
 from benchmarks.performance import Phrase, edges, messages, pauses_until, phrases
-from clients.bridge import INPUT_NAME, OUTPUT_NAME
-from clients.ports import OutputPort, open_input, open_output
+from clients.ports import INPUT_NAME, OUTPUT_NAME, OutputPort, open_input, open_output
 from clients.times import Times
 from music.errors import TradefoursError
 from music.time import Nanos
@@ -48,8 +47,8 @@ def measure_mode(url: str, mode: Mode, performance: Sequence[Phrase], seconds: f
     ear = Ear()
     stats = folder / f"{mode}.json"
     with _bridge(url, mode, stats) as bridge:
-        recorder = open_input(OUTPUT_NAME, ear.hear, virtual=False, api="jack")
-        keyboard = open_output(INPUT_NAME, virtual=False, api="jack")
+        recorder = open_input(OUTPUT_NAME, ear.hear, virtual=False, api="jack", own_too=True)
+        keyboard = open_output(INPUT_NAME, virtual=False, api="jack", own_too=True)
         try:
             sent = play(keyboard, performance, seconds)
             bridge.terminate()

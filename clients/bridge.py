@@ -12,80 +12,30 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Awaitable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from statistics import fmean
 from time import monotonic, monotonic_ns
 from typing import Any, Final
 
-from pydantic import ValidationError
-
+from clients.bridge_options import HUMAN_PART, MACHINE_PART, BridgeOptions
 from clients.held_keys import HeldKeys, KeyEvent
 from clients.live import LiveClient
 from clients.out_port import OutPort
 from clients.player_side import HumanNote, PlayerSide
-from clients.ports import InputPort, open_input
+from clients.ports import INPUT_NAME, OUTPUT_NAME, InputPort, open_input
 from clients.times import KEPT, Times
-from music.errors import BadSetting, PortError, TradefoursError
-from music.time import Meter, Nanos, Tick
-from streaming.messages import ErrorMessage, Mode, Plan, PlayerPart, ServerHeartbeat, Start
+from music.errors import PortError, TradefoursError
+from music.time import Nanos, Tick
+from streaming.messages import ErrorMessage, Plan, ServerHeartbeat
 
-INPUT_NAME: Final = "Tradefours In"
-OUTPUT_NAME: Final = "Tradefours Out"
-HUMAN_PART: Final = 0
-MACHINE_PART: Final = 1
 FIRST_PAUSE_S: Final = 0.05  # between attempts to connect; grows by GROWTH up to LONGEST_PAUSE_S
 GROWTH: Final = 1.6
 LONGEST_PAUSE_S: Final = 2.0
 HOLDS_S: Final = 2.0  # a connection that lasts so long, or brings a plan, was no failed attempt
-LARGEST_OFFSET_MS: Final = 500.0
 STUCK_CHECK_S: Final = 1.0
 UNANSWERED: Final = 256  # human notes whose reaction time is still open
 
 log = logging.getLogger("bridge")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeOptions:
-    url: str = "ws://127.0.0.1:8765/v1/live"
-    input: str | None = None  # part of an existing port's name; None makes the virtual port `Tradefours In`
-    output: str | None = None  # likewise, `Tradefours Out`
-    api: str | None = None  # coremidi, alsa, jack or winmm; None takes the first that works
-    mode: Mode = "answer"
-    bpm: float = 120.0
-    meter: str = "4/4"
-    offset_ms: float = 0.0  # added to every due time; negative for an instrument that sounds late
-    program: int = 0  # of the machine, 0..127; 128 is drums
-    seed: int = 0
-    temperature: float = 0.95
-    stats: Path | None = None  # a JSON file, written at the end
-
-    def __post_init__(self) -> None:
-        if not abs(self.offset_ms) <= LARGEST_OFFSET_MS:  # nan, too
-            limit = f"{LARGEST_OFFSET_MS:g}"
-            raise BadSetting(f"expected an offset of -{limit} to {limit} ms, got {self.offset_ms:g}")
-        if self.stats and (self.stats.is_dir() or not self.stats.parent.is_dir()):
-            raise BadSetting(f"expected a file in a folder that exists for the statistics, got {str(self.stats)!r}")
-
-    def start(self) -> Start:
-        """The message that asks for these settings. Raises BadSetting."""
-        Meter.parse(self.meter)
-        try:
-            return Start(
-                mode=self.mode,
-                bpm=self.bpm,
-                meter=self.meter,
-                human=(PlayerPart(part=HUMAN_PART),),
-                machine=(PlayerPart(part=MACHINE_PART, program=self.program),),
-                seed=self.seed,
-                temperature=self.temperature,
-                # The server's clock is ahead by the offset: without more patience its pauses would be shorter.
-                silence_ms=Start().silence_ms + round(max(0.0, -self.offset_ms)),
-            )
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise BadSetting(f"expected a valid {where}, got {first['input']!r}: {first['msg']}") from error
 
 
 class Bridge:

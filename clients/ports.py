@@ -1,7 +1,8 @@
 """MIDI ports of this system: made, found by name, opened, closed. A thin wrapper over python-rtmidi.
 
 Knows no notes and no music: bytes out, bytes and their moment in. Where a port cannot be had, the error says why
-and what to do.
+and what to do. What Tradefours plays, in this process or another, is nobody's input: a machine that hears itself
+would never stop.
 """
 
 import os
@@ -18,6 +19,8 @@ from music.errors import PortError
 from music.messages import SYSTEM
 from music.time import Nanos
 
+INPUT_NAME: Final = "Tradefours In"  # in the name of every port of ours, whoever's port it is connected to
+OUTPUT_NAME: Final = "Tradefours Out"
 API_VARIABLE: Final = "TRADEFOURS_MIDI_API"
 APIS: Final = {  # in the order in which they are tried: the name users say, rtmidi's constant
     "coremidi": "API_MACOSX_CORE",
@@ -74,25 +77,33 @@ class OutputPort:
 
 
 def list_ports(api: str | None = None) -> PortNames:
-    """What can be opened by name on the chosen or the first working MIDI system."""
+    """What can be opened by name on the chosen or the first working MIDI system: ports of Tradefours cannot."""
     rtmidi = _rtmidi()
     chosen = choose_api(api)
     inputs, outputs = _open(rtmidi.MidiIn, chosen, "Tradefours list"), _open(rtmidi.MidiOut, chosen, "Tradefours list")
     try:
-        return PortNames(chosen, _names(inputs), _names(outputs))
+        return PortNames(chosen, _without(OUTPUT_NAME, _names(inputs)), _without(INPUT_NAME, _names(outputs)))
     finally:
         inputs.delete()
         outputs.delete()
 
 
-def open_input(name: str, heard: Heard, *, virtual: bool = True, api: str | None = None) -> InputPort:
+def open_input(
+    name: str, heard: Heard, *, virtual: bool = True, api: str | None = None, own_too: bool = False
+) -> InputPort:
     """A virtual port called `name`, or the existing one whose name contains `name`.
 
+    `own_too`: it may be what a bridge plays; only a listener that answers nothing may ask for that.
     `heard` gets each message and when the driver saw it, in the driver's thread: it must only hand them on.
     Clock, active sensing, sysex and all that is no channel's are left out.
     """
     rtmidi = _rtmidi()
-    driver, opened = _opened(rtmidi.MidiIn, rtmidi.MidiOut, name, virtual, choose_api(api))
+    chosen = choose_api(api)
+    if virtual:
+        driver, opened = _made(rtmidi.MidiIn, rtmidi.MidiOut, name, chosen), name
+    else:
+        end, never = ("Listener", None) if own_too else (f"{INPUT_NAME} (connected)", OUTPUT_NAME)
+        driver, opened = _joined(rtmidi.MidiIn, name, chosen, end=end, never=never)
     # The driver counts an interval from the message before, also from one that it leaves out: so it leaves out none.
     driver.ignore_types(sysex=False, timing=False, active_sense=False)
     times = DriverTimes()
@@ -107,10 +118,17 @@ def open_input(name: str, heard: Heard, *, virtual: bool = True, api: str | None
     return InputPort(opened, driver)
 
 
-def open_output(name: str, *, virtual: bool = True, api: str | None = None) -> OutputPort:
-    """A virtual port called `name`, or the existing one whose name contains `name`."""
+def open_output(name: str, *, virtual: bool = True, api: str | None = None, own_too: bool = False) -> OutputPort:
+    """A virtual port called `name`, or the existing one whose name contains `name`.
+
+    `own_too`: it may be what a bridge hears; only a player that listens to nothing may ask for that.
+    """
     rtmidi = _rtmidi()
-    driver, opened = _opened(rtmidi.MidiOut, rtmidi.MidiIn, name, virtual, choose_api(api))
+    chosen = choose_api(api)
+    if virtual:
+        return OutputPort(name, _made(rtmidi.MidiOut, rtmidi.MidiIn, name, chosen))
+    end, never = ("Player", None) if own_too else (f"{OUTPUT_NAME} (connected)", INPUT_NAME)
+    driver, opened = _joined(rtmidi.MidiOut, name, chosen, end=end, never=never)
     return OutputPort(opened, driver)
 
 
@@ -160,32 +178,38 @@ def _raise_errors(kind: int, text: str, _: object = None) -> None:
         raise rtmidi.RtMidiError(text)
 
 
-def _opened(kind: Any, other_side: Any, name: str, virtual: bool, api: str) -> tuple[Any, str]:
-    """A driver with its port open, and the port's full name.
-
-    A virtual input shows up among the others' outputs, and the other way round.
-    """
-    if virtual and api == "winmm":
+def _made(kind: Any, other_side: Any, name: str, api: str) -> Any:
+    """A driver with a virtual port of that name. An input shows up among the others' outputs, and vice versa."""
+    if api == "winmm":
         raise PortError(
             f"expected the name of an existing port, got none: Windows cannot make the port {name!r}, "
             "so make one with loopMIDI and name it with --in or --out"
         )
-    if virtual:
-        _refuse_twin(other_side, name, api)
+    _refuse_twin(other_side, name, api)
     driver = _open(kind, api, name)
     try:
-        if virtual:
-            driver.open_virtual_port(name)
-            return driver, name
-        index, found = find_port(name, _names(driver))
-        driver.open_port(index, name=name)
+        driver.open_virtual_port(name)
+    except _rtmidi().RtMidiError as error:
+        driver.delete()
+        raise PortError(f"expected the port {name!r} to open, got: {error}") from error
+    return driver
+
+
+def _joined(kind: Any, wanted: str, api: str, *, end: str, never: str | None) -> tuple[Any, str]:
+    """A driver that is connected to an existing port, and that port's full name.
+
+    `end`: name of our end of the connection, which some systems show as a port: it tells every bridge whose it is.
+    """
+    driver = _open(kind, api, end)
+    try:
+        index, found = find_port(wanted, _names(driver), never=never)
+        driver.open_port(index, name=end)
     except PortError:
         driver.delete()
         raise
     except _rtmidi().RtMidiError as error:
         driver.delete()
-        what = "got" if virtual else "but another program may hold it"
-        raise PortError(f"expected the port {name!r} to open, {what}: {error}") from error
+        raise PortError(f"expected the port {wanted!r} to open, but another program may hold it: {error}") from error
     return driver, found
 
 
@@ -198,14 +222,23 @@ def _refuse_twin(other_side: Any, name: str, api: str) -> None:
         probe.delete()
 
 
-def find_port(wanted: str, names: Sequence[str]) -> tuple[int, str]:
-    """Index and name of the first port that contains `wanted`, whatever its case; an exact match goes first."""
+def find_port(wanted: str, names: Sequence[str], *, never: str | None = None) -> tuple[int, str]:
+    """Index and name of the first port that contains `wanted`, whatever its case; an exact match goes first.
+
+    Not one whose name contains `never`.
+    """
     low = wanted.lower()
-    for index, name in sorted(enumerate(names), key=lambda pair: pair[1].lower() != low):
-        if low in name.lower():
-            return index, name
-    there = ", ".join(names) or "no ports at all"
+    found = [(index, name) for index, name in enumerate(names) if low in name.lower()]
+    if allowed := [(index, name) for index, name in found if _without(never, [name])]:
+        return min(allowed, key=lambda pair: pair[1].lower() != low)
+    if found:
+        raise PortError(f"expected a port of another program, got {found[0][1]!r}: Tradefours would hear itself")
+    there = ", ".join(_without(never, names)) or "no ports at all"
     raise PortError(f"expected a MIDI port whose name contains {wanted!r}, got {there}")
+
+
+def _without(part: str | None, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if part is None or part not in name)
 
 
 def plain_name(name: str) -> str:

@@ -120,7 +120,8 @@ def bridge(
     while_stdin: Annotated[bool, typer.Option("--while-stdin", hidden=True)] = False,
 ) -> None:
     """The MIDI ports alone, played by a server here or elsewhere."""
-    from clients.bridge import BridgeOptions, run_bridge
+    from clients.bridge import run_bridge
+    from clients.bridge_options import BridgeOptions
 
     options = BridgeOptions(
         url=url,

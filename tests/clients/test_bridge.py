@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from clients.bridge import FIRST_PAUSE_S, GROWTH, BridgeOptions, run_bridge
-from music.errors import BadSetting
+from clients.bridge import FIRST_PAUSE_S, GROWTH, run_bridge
+from clients.bridge_options import BridgeOptions
+from clients.ports import open_input
 from streaming.messages import (
     ClientHeartbeat,
     ErrorMessage,
@@ -340,25 +341,28 @@ async def test_a_second_bridge_is_told_of_the_first(jack_server: dict[str, str],
                 pass
 
 
+@pytest.mark.jack
+async def test_a_bridge_never_listens_to_itself(jack_server: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="Tradefours would hear itself"):
+        async with bridge("ws://127.0.0.1:9", tmp_path, input="Tradefours Out"):
+            pass
+
+
+@pytest.mark.jack
+@pytest.mark.parametrize("wrong", [{"input": "tradefours", "output": "Synth"}, {"output": "Tradefours In"}])
+async def test_a_bridge_never_listens_to_another(
+    jack_server: dict[str, str], tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    async with serving(FakeServer().handle) as url, bridge(url, tmp_path):
+        synthesiser = open_input("Synth", lambda message, at: None)
+        try:
+            with pytest.raises(AssertionError, match="Tradefours would hear itself"):
+                async with bridge(url, tmp_path, **wrong):
+                    pass
+        finally:
+            synthesiser.close()
+
+
 def test_without_a_midi_system_it_says_so_and_returns_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_bridge(BridgeOptions(api="oss")) == 1
     assert "got 'oss'" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"bpm": 1},
-        {"meter": "4/5"},
-        {"program": 129},
-        {"mode": "polka"},
-        {"offset_ms": -501},
-        {"offset_ms": float("nan")},
-        {"offset_ms": float("inf")},
-        {"stats": Path("/nowhere/stats.json")},
-        {"stats": Path("/")},
-    ],
-)
-def test_a_wrong_option_is_refused_before_any_port_opens(wrong: dict[str, Any]) -> None:
-    with pytest.raises(BadSetting, match="expected"):
-        BridgeOptions(**wrong).start()

@@ -1,6 +1,7 @@
 """Ports by name, against a recording stand-in for python-rtmidi; real ports are in the tests marked `jack`."""
 
 import sys
+from contextlib import ExitStack
 from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
@@ -191,6 +192,45 @@ def test_a_warning_of_the_driver_changes_nothing(monkeypatch: pytest.MonkeyPatch
     system.complaints = [kind]
     open_output("Out").send(ON)
     assert system.done == [("virtual", "Out"), ("send", ON)]
+
+
+def test_what_a_bridge_plays_is_no_bridges_input_and_what_it_hears_no_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, alien = "Tradefours Out:Tradefours Out 128:0", "a2j:Tradefours Out [128] (capture): Tradefours Out"
+    ears = "Tradefours In (connected):Tradefours In (connected)"
+    system = install(monkeypatch, FakeSystem("alsa", inputs=(mine, alien, "Router out"), outputs=(ears, "In the box")))
+    assert list_ports().inputs == ("Router out",)
+    assert list_ports().outputs == ("In the box",)
+    before = system.living
+    for name in ("tradefours", "Tradefours Out", "(capture)"):
+        with pytest.raises(PortError, match=r"another program, got .*Tradefours Out.*: Tradefours would hear itself$"):
+            open_input(name, ignore, virtual=False)
+    with pytest.raises(PortError, match="would hear itself"):
+        open_output("tradefours in", virtual=False)
+    with pytest.raises(PortError, match=r"'piano', got Router out$"):
+        open_input("piano", ignore, virtual=False)
+    assert system.living == before
+    assert open_input("out", ignore, virtual=False).name == "Router out"
+    assert open_output("in", virtual=False).name == "In the box"
+
+
+def test_who_answers_nothing_may_listen_to_a_bridge(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, FakeSystem("jack", inputs=("Tradefours Out",), outputs=("Tradefours In",)))
+    assert open_input("Tradefours Out", ignore, virtual=False, own_too=True).name == "Tradefours Out"
+    assert open_output("Tradefours In", virtual=False, own_too=True).name == "Tradefours In"
+
+
+@pytest.mark.jack
+def test_a_connection_to_a_synthesiser_is_nobodys_keyboard(jack_server: dict[str, str]) -> None:
+    """JACK shows the near end of a connection as a port like any other."""
+    with ExitStack() as ports:
+        synthesiser = open_input("Piano", ignore)
+        ports.callback(synthesiser.close)
+        ports.callback(open_output("piano", virtual=False).close)
+        assert list_ports().inputs == ()
+        with pytest.raises(PortError, match=r"'piano', got no ports at all$"):
+            open_input("piano", ignore, virtual=False)
+        with pytest.raises(PortError, match="Tradefours would hear itself"):
+            open_input("connected", ignore, virtual=False)
 
 
 def test_an_exact_name_goes_before_one_that_contains_it() -> None:
