@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from benchmarks.live_figures import MODES, SEED, Measured, Summary
 from benchmarks.performance import Phrase, edges, messages, pauses_until, phrases
+from benchmarks.time_bar import time_bar
 from clients.held_keys import HeldKeys
 from clients.player_side import PlayerSide
 from clients.port_process import QUIT, Lines, Player, ask_for_realtime
@@ -46,7 +47,11 @@ HEARTBEAT: Final = Nanos(round(HEARTBEAT_S * 1e9))
 def measure_inside(model: str, seconds: float) -> list[Measured]:
     """Both modes, `seconds` each."""
     engine = load_engine(Settings(model=model, max_sessions=1)).engine
-    return [measure_mode(engine, mode, phrases(seconds, SEED), seconds) for mode in MODES]
+    measured = []
+    for mode in MODES:
+        with time_bar(seconds, mode):
+            measured.append(measure_mode(engine, mode, phrases(seconds, SEED), seconds))
+    return measured
 
 
 def measure_mode(engine: Engine[Any], mode: Mode, performance: Sequence[Phrase], seconds: float) -> Measured:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from benchmarks.jack import private_jack
 from benchmarks.live_figures import MODES, SEED, Measured
 from benchmarks.performance import Phrase, edges, messages, pauses_until, phrases
+from benchmarks.time_bar import time_bar
 from clients.ports import INPUT_NAME, OUTPUT_NAME, OutputPort, open_input, open_output
 from clients.times import Times
 from music.errors import TradefoursError
@@ -39,7 +40,11 @@ def measure_ports(model: str, seconds: float) -> list[Measured]:
         _environment(env),
         _server(model) as url,
     ):
-        return [measure_mode(url, mode, phrases(seconds, SEED), seconds, Path(folder)) for mode in MODES]
+        measured = []
+        for mode in MODES:
+            with time_bar(seconds, mode):
+                measured.append(measure_mode(url, mode, phrases(seconds, SEED), seconds, Path(folder)))
+        return measured
 
 
 def measure_mode(url: str, mode: Mode, performance: Sequence[Phrase], seconds: float, folder: Path) -> Measured:
