@@ -28,6 +28,7 @@ USER 10001
 WORKDIR /home/tradefours
 
 EXPOSE 8765
+# By http.client, which no proxy variable of the host sends astray. The port is said, so that it is the one asked here.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8765/ready', timeout=2)"]
-CMD ["tradefours", "serve", "--host", "0.0.0.0", "--public"]
+    CMD ["python", "-c", "from http.client import HTTPConnection as To; to = To('127.0.0.1', 8765, timeout=2); to.request('GET', '/ready'); raise SystemExit(to.getresponse().status != 200)"]
+CMD ["tradefours", "serve", "--host", "0.0.0.0", "--port", "8765", "--public"]

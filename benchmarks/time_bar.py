@@ -7,7 +7,7 @@ from typing import Final
 
 from tqdm import tqdm
 
-EVERY_S: Final = 1.0  # seldom: each update takes the interpreter for a moment from what is measured
+EVERY_S: Final = 1  # seldom: each update takes the interpreter for a moment from what is measured
 
 
 @contextmanager
