@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
+from websockets.exceptions import InvalidURI
+from websockets.uri import parse_uri
 
 from music.errors import BadSetting
 from music.time import Meter
@@ -37,6 +39,10 @@ class BridgeOptions:
         if not abs(self.offset_ms) <= LARGEST_OFFSET_MS:  # nan, too
             limit = f"{LARGEST_OFFSET_MS:g}"
             raise BadSetting(f"expected an offset of -{limit} to {limit} ms, got {self.offset_ms:g}")
+        try:
+            parse_uri(self.url)
+        except InvalidURI:
+            raise BadSetting(f"expected an address such as ws://127.0.0.1:8765/v1/live, got {self.url!r}") from None
         if self.stats and (self.stats.is_dir() or not self.stats.parent.is_dir()):
             raise BadSetting(f"expected a file in a folder that exists for the statistics, got {str(self.stats)!r}")
 

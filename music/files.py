@@ -93,8 +93,10 @@ def _load(path: Path, limits: MidiLimits) -> bytes:
             raise BadMidi(f"expected a MIDI file of at most {limits.file_bytes} bytes, got {about.st_size} in {path}")
         with path.open("rb") as file:
             return file.read(limits.file_bytes + 1)  # it may have grown
-    except (OSError, ValueError) as error:
-        raise BadMidi(f"expected a MIDI file at {path}, got {error}") from error
+    except OSError as error:
+        raise BadMidi(f"expected a MIDI file at {path}, got: {error.strerror or error}") from error
+    except ValueError as error:  # a name that no file can have
+        raise BadMidi(f"expected a MIDI file at {path!r}, got: {error}") from error
 
 
 def _voices(raw: RawFile) -> dict[Voice, list[Span]]:

@@ -45,11 +45,11 @@ def read_smf(data: bytes, limits: MidiLimits) -> RawFile:
     at = 14
     while len(raw.ends) < tracks:
         if at + 8 > len(data):
-            raise BadMidi(f"expected {tracks} tracks, got {len(raw.ends)} before the file ends at byte {len(data)}")
+            raise BadMidi(f"expected {tracks} tracks, got {len(raw.ends)} in {len(data)} bytes: the file is cut short")
         kind, size = struct.unpack_from(">4sI", data, at)
         at += 8
         if at + size > len(data):
-            raise BadMidi(f"expected {size} bytes of chunk at byte {at}, got {len(data) - at}")
+            raise BadMidi(f"expected {size} bytes of chunk at byte {at}, got {len(data) - at}: the file is cut short")
         if kind == b"MTrk":
             _read_track(data[at : at + size], at, raw, limits)
         at += size

@@ -30,11 +30,17 @@ class ModeName(StrEnum):
     duet = "duet"
 
 
-Host = Annotated[str | None, typer.Option(help="Address to listen at.")]
-Port = Annotated[int | None, typer.Option(help="Port to listen at.")]
-Model = Annotated[str | None, typer.Option(help="Name of the network that plays, or its folder.")]
-Threads = Annotated[int | None, typer.Option(help="Processor threads that the engine may use.")]
-Sessions = Annotated[int | None, typer.Option(help="Players at once.")]
+def _about(setting: str) -> str:
+    """The help of an option that is a setting: its default is no option's, since the environment goes before it."""
+    field = Settings.model_fields[setting]
+    return f"{field.description} ({field.default} if not said)"
+
+
+Host = Annotated[str | None, typer.Option(help=_about("host"))]
+Port = Annotated[int | None, typer.Option(help=_about("port"))]
+Model = Annotated[str | None, typer.Option(help=_about("model"))]
+Threads = Annotated[int | None, typer.Option(help=_about("threads"))]
+Sessions = Annotated[int | None, typer.Option(help=_about("max_sessions"))]
 Public = Annotated[bool, typer.Option("--public", help="Let others on the network connect: there is no password.")]
 In = Annotated[str | None, typer.Option("--in", help="Existing input port; without it `Tradefours In` is made.")]
 Out = Annotated[str | None, typer.Option("--out", help="Existing output port; without it `Tradefours Out` is made.")]
@@ -46,7 +52,7 @@ Offset = Annotated[
     float, typer.Option(help="Added to the time of every note, -500 to 500; negative if your instrument is late.")
 ]
 Program = Annotated[int, typer.Option(help="The machine's instrument: General MIDI 0 to 127; 128 is drums.")]
-Seed = Annotated[int, typer.Option(help="The same seed and the same playing give the same answer.")]
+Seed = Annotated[int, typer.Option(help="The same seed and the same input give the same result.")]
 Temperature = Annotated[float, typer.Option(help="Lower is safer, higher is bolder.")]
 Stats = Annotated[Path | None, typer.Option(help="Write the measured times to this JSON file at the end.")]
 Corpus = Annotated[
@@ -176,7 +182,7 @@ def train(
     folder: Annotated[Path | None, typer.Option("--run", help="Folder of the run; `runs/PRESET` if not said.")] = None,
     sharing: Annotated[str | None, typer.Option(help="mha, gqa, mqa, grouped, routed or partitioned.")] = None,
     length: Annotated[int, typer.Option(min=64, help="Tokens in a training example.")] = 1024,
-    threads: Threads = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads to use; all if not said.")] = None,
     seed: Seed = 0,
     ship: Annotated[str | None, typer.Option(help="At the end, write the best weights under this name.")] = None,
 ) -> None:
@@ -249,6 +255,13 @@ def main() -> None:
     except OSError as error:
         print(
             f"expected to read or write {error.filename or 'a file'}, got: {error.strerror or error}", file=sys.stderr
+        )
+        sys.exit(1)
+    except ModuleNotFoundError as error:  # installed without the extra: a player's laptop has the bridge alone
+        print(
+            f"expected everything installed for this command, got no {error.name}: "
+            "run `pip install '.[server]'` in the folder of Tradefours",
+            file=sys.stderr,
         )
         sys.exit(1)
     except KeyboardInterrupt:

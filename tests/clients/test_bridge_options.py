@@ -17,6 +17,8 @@ from music.errors import BadSetting
         {"program": 129},
         {"mode": "polka"},
         {"offset_ms": -501},
+        {"url": "studio:8765"},
+        {"url": "http://127.0.0.1:8765"},
         {"offset_ms": float("nan")},
         {"offset_ms": float("inf")},
         {"stats": Path("/nowhere/stats.json")},

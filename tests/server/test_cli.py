@@ -68,6 +68,7 @@ def test_generate_refuses_what_is_no_midi_file(case: str, scale_file: Path, tmp_
         source.mkdir()
     result = tradefours("generate", source, tmp_path / "out.mid", "--model", "tiny")
     assert_one_sentence(result, "expected", "got")
+    assert "Errno" not in result.stderr
     assert not (tmp_path / "out.mid").exists()
 
 
@@ -108,6 +109,13 @@ def test_a_corpus_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_figures_that_cannot_be_written_are_told_before_the_work(tmp_path: Path) -> None:
     result = tradefours("evaluate", "nobody", "--corpus", tmp_path, "--json", tmp_path / "no" / "x.json")
     assert_one_sentence(result, "x.json")
+
+
+def test_without_the_extra_a_command_of_the_server_says_what_to_install() -> None:
+    code = "import sys; sys.modules['torch'] = None; from server.cli import main; main()"
+    command = [sys.executable, "-c", code, "generate", "in.mid", "out.mid"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert_one_sentence(result, "got no torch", "pip install '.[server]'")
 
 
 def test_a_public_address_is_refused_unless_meant() -> None:
