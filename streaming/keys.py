@@ -1,4 +1,4 @@
-"""The humans' keys: which are down, and the phrase that was played on them. Knows no modes."""
+"""The humans' keys and pedals: which are down, and the phrase that was played on them. Knows no modes."""
 
 from music.events import NoteOn
 from music.time import Tick
@@ -6,32 +6,63 @@ from streaming.scribe import Line
 
 
 class Keys:
-    """Never blocks; use from one thread."""
+    """Never blocks; use from one thread.
 
-    def __init__(self, longest: int) -> None:
-        self._longest = longest  # ticks; a key that stays down for longer counts as up
+    A note lasts while its key or its part's pedal is down. Keys of one part that go down within `chord` ticks are
+    one onset to the network; their lines keep the exact ticks.
+    """
+
+    def __init__(self, longest: int, chord: int) -> None:
+        self._longest = longest  # ticks; a note held for longer counts as over
+        self._chord = chord
         self._held: dict[tuple[int, int], Line] = {}  # by (part, pitch)
-        self._last_up = Tick(0)
+        self._up: set[tuple[int, int]] = set()  # those of them that only the pedal holds
+        self._pedals: set[int] = set()  # parts
+        self._chord_starts: dict[int, Tick] = {}  # by part, of the newest chord
+        self.last_up = Tick(0)
+        self.last_down: Tick | None = None
         self.phrase_start: Tick | None = None  # of the first note that nobody has answered
 
     def press(self, event: NoteOn, tick: Tick) -> Line:
-        """The key must be up."""
-        line = Line(tick, event.part, event.pitch, event.velocity, None, is_held=True)
+        """The key must have been released."""
+        start = self._chord_starts.get(event.part)
+        if start is None or abs(tick - start) > self._chord:
+            start = self._chord_starts[event.part] = tick
+        line = Line(tick, event.part, event.pitch, event.velocity, None, is_held=True, heard=start)
         self._held[event.part, event.pitch] = line
+        self._up.discard((event.part, event.pitch))
         self.phrase_start = tick if self.phrase_start is None else min(tick, self.phrase_start)
+        self.last_down = tick if self.last_down is None else max(tick, self.last_down)
         return line
 
+    def lift(self, part: int, pitch: int, tick: Tick) -> tuple[Line, int] | None:
+        """The key came up: as `release`, but None, too, where the pedal goes on holding the note."""
+        if part in self._pedals and (part, pitch) in self._held:
+            self._up.add((part, pitch))
+            return None
+        return self.release(part, pitch, tick)
+
     def release(self, part: int, pitch: int, tick: Tick) -> tuple[Line, int] | None:
-        """The line and its duration; None where the key was not down."""
+        """The note is over: its line and duration; None where there was none."""
+        self._up.discard((part, pitch))
         line = self._held.pop((part, pitch), None)
         if line is None:
             return None
         duration = min(max(1, tick - line.onset), self._longest)
-        self._last_up = max(self._last_up, Tick(line.onset + duration))
+        self.last_up = max(self.last_up, Tick(line.onset + duration))
         return line, duration
 
+    def pedal(self, part: int, is_down: bool, tick: Tick) -> list[tuple[Line, int]]:
+        """Returns the notes that the pedal no longer holds."""
+        if is_down:
+            self._pedals.add(part)
+            return []
+        self._pedals.discard(part)
+        released = [self.release(*key, tick) for key in sorted(self._up) if key[0] == part]
+        return [note for note in released if note]
+
     def overdue(self, now: Tick) -> list[Line]:
-        """Keys that have been down for too long."""
+        """Notes that have been held for too long."""
         return [line for line in self._held.values() if line.onset + self._longest <= now]
 
     def next_overdue(self) -> Tick | None:
@@ -39,6 +70,10 @@ class Keys:
         return Tick(min(onsets) + self._longest) if onsets else None
 
     @property
+    def are_down(self) -> bool:
+        return bool(self._held)
+
+    @property
     def phrase_end(self) -> Tick | None:
-        """When the last key came up; None while one is down or nothing waits for an answer."""
-        return None if self._held or self.phrase_start is None else self._last_up
+        """When the last note ended; None while one is held or nothing waits for an answer."""
+        return None if self._held or self.phrase_start is None else self.last_up

@@ -4,9 +4,12 @@ Text frames hold one JSON object each (subprotocol `tradefours.v1+json`). `seq` 
 side. Ticks are musical time, 480 to the quarter, counted by the client, whose side owns the clock.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+from music.errors import BadSetting
+from music.harmony import Key, parse_chart
 
 SUBPROTOCOL = "tradefours.v1+json"
 HEARTBEAT_S = 0.25  # the client sends one this often, and the server answers each
@@ -16,7 +19,31 @@ PartIndex = Annotated[int, Field(ge=0, le=15)]
 Pitch = Annotated[int, Field(ge=0, le=127)]
 Velocity = Annotated[int, Field(ge=1, le=127)]
 WireTick = Annotated[int, Field(ge=0, lt=2**40)]
-Mode = Literal["answer", "duet"]
+Mode = Literal["answer", "duet", "accompany", "trade", "continue"]
+FOLLOW = "follow"  # instead of chords: those that the humans play
+
+
+def _key(text: str) -> str:
+    """Raises ValueError, which is pydantic's way to hear of it."""
+    try:
+        if text:
+            Key.parse(text)
+    except BadSetting as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _chords(text: str) -> str:
+    try:
+        if text not in ("", FOLLOW):
+            parse_chart(text)
+    except BadSetting as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+KeyText = Annotated[str, Field(max_length=40), AfterValidator(_key)]
+ChordsText = Annotated[str, Field(max_length=1000), AfterValidator(_chords)]
 
 
 class Message(BaseModel):
@@ -42,6 +69,26 @@ class PlayerPart(BaseModel):
 
     part: PartIndex
     program: int = Field(default=0, ge=0, le=128, description="General MIDI, 0-based; 128 is drums.")
+    low: Pitch = Field(default=0, description="A machine's part plays no pitch below; drums play any.")
+    high: Pitch = Field(default=127, description="And none above.")
+
+    @model_validator(mode="after")
+    def _has_pitches(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"expected low <= high, got {self.low} and {self.high}")
+        return self
+
+
+class PromptNote(BaseModel):
+    """A note that was before the session: it is not played, the machine goes on from it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tick: WireTick
+    duration: int = Field(ge=1, lt=2**31, description="Ticks.")
+    part: PartIndex
+    pitch: Pitch
+    velocity: Velocity
 
 
 class Start(Message):
@@ -59,6 +106,19 @@ class Start(Message):
     min_p: float = Field(default=0.02, ge=0, lt=1)
     silence_ms: int = Field(default=350, ge=50, le=10_000, description="answer: this long after the last key is up.")
     answer_bars: int = Field(default=4, ge=1, le=64, description="answer: at most this many bars.")
+    answer_on_bar: bool = Field(default=False, description="answer: begin at the next bar line.")
+    trade_bars: int = Field(default=4, ge=1, le=64, description="trade: so many bars each, the human first.")
+    count_in_bars: int = Field(default=0, ge=0, le=4, description="So many bars of clicks before bar 1 of the music.")
+    prompt: tuple[PromptNote, ...] = Field(
+        default=(), max_length=600, description="Music before tick 0, its own ticks from 0; a whole number of bars."
+    )
+    key: KeyText = Field(default="", description="Pitches of this key alone: C major, F# minor, Bb blues; empty: any.")
+    chords: ChordsText = Field(
+        default="", description="Bars of chords, again and again: Am7 | D7 G7 | C; follow: the humans'; empty: none."
+    )
+    density: float = Field(default=0.0, ge=-1, le=1, description="-1 plays few notes, 1 many.")
+    dynamics: float = Field(default=0.0, ge=-1, le=1, description="-1 plays softly, 1 loudly.")
+    leave_space: float = Field(default=0.0, ge=0, le=1, description="1 plays little while the humans play much.")
     commit_beats: float = Field(default=0.5, gt=0, le=16, description="Notes this near will sound, come what may.")
     lookahead_beats: float = Field(default=4.0, gt=0, le=64, description="The plan reaches this far.")
 
@@ -73,22 +133,44 @@ class PlayedNote(Message):
     velocity: int = Field(default=0, ge=0, le=127, description="0 means that the key came up.")
 
 
+class Pedal(Message):
+    """The sustain pedal of a part went down or came up: while it is down, notes last.
+
+    Not for clients that fold it into their notes.
+    """
+
+    type: Literal["pedal"] = "pedal"
+    tick: WireTick
+    part: PartIndex = 0
+    down: bool
+
+
 class Transport(Message):
     """`stop` ends the machine's playing: the plan is cancelled, sounding notes end at once.
 
-    The human's next note starts it again.
+    `end` comes to a close: a last chord at a bar line, within two bars. The human's next note starts it again.
     """
 
     type: Literal["transport"] = "transport"
-    action: Literal["stop"]
+    action: Literal["stop", "end"]
     tick: WireTick
 
 
 class Control(Message):
-    """Change how the machine plays, now. Fields left out stay as they are."""
+    """Change how the machine plays, now. Fields left out stay as they are.
+
+    A plan answers, if only by its `answers_seq`.
+    """
 
     type: Literal["control"] = "control"
     mode: Mode | None = None
+    machine: tuple[PlayerPart, ...] | None = Field(default=None, min_length=1, max_length=15)
+    mute: tuple[PartIndex, ...] | None = Field(default=None, max_length=16, description="The machine's silent parts.")
+    key: KeyText | None = None
+    chords: ChordsText | None = None
+    density: float | None = Field(default=None, ge=-1, le=1)
+    dynamics: float | None = Field(default=None, ge=-1, le=1)
+    leave_space: float | None = Field(default=None, ge=0, le=1)
     temperature: float | None = Field(default=None, gt=0, le=5)
     top_p: float | None = Field(default=None, gt=0, le=1)
     min_p: float | None = Field(default=None, ge=0, lt=1)
@@ -103,6 +185,12 @@ class ClientHeartbeat(Message):
     type: Literal["heartbeat"] = "heartbeat"
     tick: WireTick | None = None
     ping_ns: int = 0
+    round_trip_ms: float | None = Field(
+        default=None,
+        ge=0,
+        le=10_000,
+        description="What most of the answered pings took: plans then come that much earlier.",
+    )
 
 
 class ClientBye(Message):
@@ -177,7 +265,7 @@ class ServerBye(Message):
 
 
 ClientMessage = Annotated[
-    Hello | Start | PlayedNote | Transport | Control | ClientHeartbeat | ClientBye, Field(discriminator="type")
+    Hello | Start | PlayedNote | Pedal | Transport | Control | ClientHeartbeat | ClientBye, Field(discriminator="type")
 ]
 ServerMessage = Annotated[Welcome | Plan | ServerHeartbeat | ErrorMessage | ServerBye, Field(discriminator="type")]
 

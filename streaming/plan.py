@@ -57,7 +57,7 @@ class LivePlan:
     """Never blocks; use from one thread. Holds only notes that are not over, so it stays small."""
 
     def __init__(self, commit: int) -> None:
-        self._commit = commit  # ticks ahead of now
+        self.commit = commit  # ticks ahead of now
         self._notes: list[Planned] = []
         self._ids = 0
         self._committed: list[int] = []  # since the last `take`, as are the next two
@@ -67,6 +67,16 @@ class LivePlan:
     def add(self, note: Note) -> None:
         self._notes.append(Planned(self._ids, note))
         self._ids += 1
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing sounds or will."""
+        return not self._notes
+
+    def promise(self, note: Note) -> None:
+        """A note that will sound, however far ahead it is."""
+        self.add(note)
+        self._commit_to(self._notes[-1])
 
     def shorten(self, part: int, pitch: int, end: Tick) -> list[Note]:
         """Let tentative notes of a key end at `end` instead of beyond it; returns them as they are now."""
@@ -89,9 +99,8 @@ class LivePlan:
         """Bring every note to its state at `now`. Returns those whose moment passed before they were committed."""
         expired = self._cancel_where(lambda planned: planned.life is Life.TENTATIVE and planned.note.onset < now)
         for planned in self._notes:
-            if planned.life is Life.TENTATIVE and planned.note.onset <= now + self._commit:
-                planned.become(Life.COMMITTED)
-                self._committed.append(planned.id)
+            if planned.life is Life.TENTATIVE and planned.note.onset <= now + self.commit:
+                self._commit_to(planned)
             if planned.life is Life.COMMITTED and planned.note.onset <= now:
                 planned.become(Life.SOUNDING)
             if planned.life is Life.SOUNDING and planned.note.end <= now:
@@ -134,12 +143,16 @@ class LivePlan:
         if self._committed or self._cancelled or self._silenced or any(not planned.is_told for planned in self._notes):
             return now
         onsets = [planned.note.onset for planned in self._notes if planned.life is Life.TENTATIVE]
-        return Tick(max(now, min(onsets) - self._commit)) if onsets else None
+        return Tick(max(now, min(onsets) - self.commit)) if onsets else None
 
     def sounding(self, now: Tick) -> tuple[int, ...]:
         """Ids of the notes that sound at `now`."""
         certain = (Life.COMMITTED, Life.SOUNDING)
         return tuple(p.id for p in self._notes if p.life in certain and p.note.onset <= now < p.note.end)
+
+    def _commit_to(self, planned: Planned) -> None:
+        planned.become(Life.COMMITTED)
+        self._committed.append(planned.id)
 
     def _cancel(self, planned: Planned) -> None:
         planned.become(Life.CANCELLED)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from model.tokens.codec import Header, duration_token, step_of
+from model.tokens.vocabulary import TICKS_PER_STEP
 from music.score import Note
 from music.time import Tick
 from streaming.transcript import Transcript
@@ -26,6 +27,7 @@ class Line:
     velocity: int
     duration: int | None  # ticks; a guess while the key is down, None before that
     is_held: bool = False
+    heard: Tick | None = None  # where the network hears it begin; None: at its onset
 
     @classmethod
     def of(cls, note: Note) -> "Line":
@@ -33,7 +35,7 @@ class Line:
 
     @property
     def step(self) -> int:
-        return step_of(self.onset)
+        return step_of(self.onset if self.heard is None else self.heard)
 
     @property
     def key(self) -> tuple[int, int, int]:
@@ -42,7 +44,8 @@ class Line:
 
     @property
     def note(self) -> Note:
-        return Note(self.onset, self.part, self.pitch, self.velocity, self.duration or 1)
+        """As the network hears it."""
+        return Note(Tick(self.step * TICKS_PER_STEP), self.part, self.pitch, self.velocity, self.duration or 1)
 
     def is_outlived(self, now: Tick) -> bool:
         """The key is down for longer than was guessed."""
@@ -74,6 +77,13 @@ class Scribe:
         if not self.transcript.is_synced or (is_at_rest and self._stale is not None):
             return True
         return not self.is_all_written and (may_guess or self._lines[self._written].duration is not None)
+
+    def rehead(self, header: Header) -> None:
+        """Other players from here on: the last bars are told again behind the new header."""
+        first = self.transcript.first_step
+        self.transcript = Transcript(header)
+        self._written, self._stale = 0, None
+        self.transcript.restart(first)
 
     # ---- the truth changes ---------------------------------------------------------------------------
 
@@ -175,7 +185,7 @@ class Scribe:
         bar = self.transcript.bar_steps
         this = step_of(now) // bar
         last = max(this, self._lines[-1].step // bar) if self._lines else this
-        for first in range(max(0, this - REMEMBERED_BARS), last + 1):
+        for first in range(this - REMEMBERED_BARS, last + 1):
             self._forget_before(first * bar)
             if self._write(self._limit * 3 // 4, may_guess):
                 return

@@ -1,29 +1,34 @@
-"""One player's live session: events and `now` in; work for the engine and changes of the plan out.
+"""One live session: events and `now` in; work for the engine and changes of the plan out.
 
 A pure state machine. Knows no clock, no socket and no network: whoever owns it runs the steps that `poll` asks
 for, and sleeps until `next_wake`.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from model.engine.work import Draw, Step
 from model.tokens.codec import duration_token
-from model.tokens.grammar import Limits, Ranges, allowed, finished_note
+from model.tokens.grammar import finished_note
 from model.tokens.vocabulary import DURATION, DURATION_STEPS, TICKS_PER_STEP
 from music.errors import BadSetting
 from music.events import NoteOff, NoteOn
 from music.score import Note
-from music.time import TICKS_PER_QUARTER, Tick
+from music.time import Tick
+from streaming.choices import Scene, draw
+from streaming.clicks import count_in
 from streaming.keys import Keys
-from streaming.messages import Control, Plan, Start, Transport
+from streaming.messages import Control, Pedal, Plan, PlayerPart, PromptNote, Start, Transport
+from streaming.pace import Pace, Rung
 from streaming.plan import LivePlan
 from streaming.scribe import Line, Scribe
 from streaming.settings import Settings
-from streaming.turns import Turn, after_note, answer, answer_due
+from streaming.turns import Turn, after_note, as_held, closing, due_at, given
 
 SPARE_TOKENS = 64  # of the engine's capacity, never used
 LEAST_CAPACITY = 256
-LONGEST_LEAD = TICKS_PER_QUARTER
+
+Happening = NoteOn | NoteOff | Control | Transport | Pedal
 
 
 class Session:
@@ -33,15 +38,20 @@ class Session:
         if capacity < LEAST_CAPACITY:
             raise BadSetting(f"expected a context of at least {LEAST_CAPACITY} tokens, got {capacity}")
         self._settings = Settings.of(settings)
-        self._keys = Keys(self._settings.longest_key)
+        self._keys = Keys(self._settings.longest_key, self._settings.chord)
+        self._pace = Pace(lead=self._settings.lead, commit=self._settings.commit, lookahead=self._settings.lookahead)
         self._plan = LivePlan(self._settings.commit)
         self._scribe = Scribe(self._settings.header, capacity - SPARE_TOKENS)
         self._turn: Turn | None = None
+        self._given: Turn | None = None  # the newest turn that came by itself
         self._asked: Line | Turn | None = None  # whose token the engine is drawing
-        self._lead = self._settings.lead  # grows when notes come late
+        self._closing: Turn | None = None  # the newest turn that comes to an end
+        self._rests_until = self._settings.count_in
         self._heard_seq: int | None = None
+        self._owes_word = False  # a control or transport is to be answered, even if it changes nothing
         self._is_urgent = False
-        self._late = 0
+        self._has_begun = False
+        self._remember(settings.prompt)
 
     @property
     def urgent(self) -> bool:
@@ -51,7 +61,12 @@ class Session:
     @property
     def late(self) -> int:
         """Notes that came too late and were never played."""
-        return self._late
+        return self._pace.late
+
+    @property
+    def rested(self) -> int:
+        """Times that the machine rested because the engine could not keep up."""
+        return self._pace.rested
 
     def sounding(self, now: Tick) -> tuple[int, ...]:
         """Ids of the notes that sound at `now`, by the plan."""
@@ -59,7 +74,20 @@ class Session:
 
     # ---- events in -----------------------------------------------------------------------------------
 
-    def receive(self, event: NoteOn | NoteOff | Control | Transport, now: Tick, seq: int | None = None) -> None:
+    def check(self, control: Control) -> None:
+        """Raises BadSetting for a control that makes no sense now."""
+        self._settings.changed(control)
+
+    def join(self, player: PlayerPart, now: Tick) -> None:
+        """One more human plays. Raises BadSetting where somebody plays that part already."""
+        self._follow(self._settings.joined(player), now)
+
+    def hear_round_trip(self, ticks: int) -> None:
+        """How long a message to the player and back takes."""
+        self._pace.hear_round_trip(ticks)
+        self._plan.commit = self._pace.commit
+
+    def receive(self, event: Happening, now: Tick, seq: int | None = None) -> None:
         """Something happened at the player's side. Notes of parts that no human plays are ignored."""
         if seq is not None:
             self._heard_seq = max(seq, self._heard_seq or 0)
@@ -67,30 +95,55 @@ class Session:
             case NoteOn() if event.part in self._settings.human:
                 self._press(event, self._near(event.tick, now), now)
             case NoteOff():
-                self._release(event.part, event.pitch, self._near(event.tick, now))
+                self._release(self._keys.lift(event.part, event.pitch, self._near(event.tick, now)))
+            case Pedal():
+                for released in self._keys.pedal(event.part, event.down, self._near(Tick(event.tick), now)):
+                    self._release(released)
             case Control():
-                self._change(event, now)
-            case Transport():
+                self._owes_word = True
+                self._follow(self._settings.changed(event), now)
+            case Transport(action="stop"):
+                self._owes_word = True
                 self._stop(now)
+            case Transport():
+                self._owes_word = True
+                self._close(now)
 
     def _press(self, event: NoteOn, tick: Tick, now: Tick) -> None:
-        self._release(event.part, event.pitch, tick)
-        since = tick if self._settings.mode == "duet" else Tick(0)
+        self._release(self._keys.release(event.part, event.pitch, tick))
+        since = Tick(0) if self._settings.mode == "answer" else tick
         self._scribe.remove(self._plan.cancel_tentative(since), now)
         self._scribe.add(self._keys.press(event, tick), now)
-        self._turn = after_note(self._turn, tick, self._settings)
+        self._turn = self._turn_after(tick)
         self._asked = None
         self._is_urgent = True
 
-    def _release(self, part: int, pitch: int, tick: Tick) -> None:
-        if released := self._keys.release(part, pitch, tick):
+    def _turn_after(self, tick: Tick) -> Turn | None:
+        closing = self._closing
+        if closing and tick < closing.end and self._settings.mode != "answer":
+            return closing if tick < closing.stops else None
+        self._closing = None
+        if self._settings.mode == "trade" and (self._turn is None or tick < self._turn.begin):
+            self._given = None  # it is given again, and written anew
+            return None
+        return after_note(self._turn, tick, self._settings)
+
+    def _release(self, released: tuple[Line, int] | None) -> None:
+        if released:
             self._scribe.release(*released)
 
-    def _change(self, control: Control, now: Tick) -> None:
-        mode = self._settings.mode
-        self._settings = self._settings.changed(control)
-        if self._settings.mode != mode:
-            self._scribe.remove(self._plan.cancel_tentative(Tick(0)), now)
+    def _follow(self, settings: Settings, now: Tick) -> None:
+        """New settings: what is not promised is written anew."""
+        before, self._settings = self._settings, settings
+        if settings == before:
+            return
+        self._scribe.remove(self._plan.cancel_tentative(Tick(0)), now)
+        self._scribe.transcript.drop_unfinished()
+        self._asked = None
+        if settings.header != before.header:
+            self._scribe.rehead(settings.header)
+        if settings.mode != before.mode:
+            self._given = None
             self._rest()
 
     def _stop(self, now: Tick) -> None:
@@ -100,8 +153,21 @@ class Session:
         self._scribe.remove(cancelled, now)
         self._rest()
 
+    def _close(self, now: Tick) -> None:
+        """Come to an end: nothing to do where the machine rests already."""
+        last = self._keys.last_down
+        is_quiet = self._settings.mode == "answer" or last is None or last + self._settings.idle < now
+        if self._turn is None and self._plan.is_over and is_quiet:
+            return
+        self._scribe.remove(self._plan.cancel_tentative(Tick(0)), now)
+        self._scribe.transcript.drop_unfinished()
+        self._asked = None
+        self._keys.phrase_start = None
+        self._turn = self._closing = closing(now, self._settings)
+
     def _rest(self) -> None:
-        """Until the next human note."""
+        """Until the next human note, or the mode's next turn."""
+        self._closing = None
         self._keys.phrase_start = None
         self._end_turn()
 
@@ -109,23 +175,37 @@ class Session:
         reach = self._settings.reach
         return Tick(max(0, min(max(tick, now - reach), now + reach)))
 
+    def _remember(self, prompt: Iterable[PromptNote]) -> None:
+        """Music from before tick 0: as many whole bars as hold it."""
+        notes = list(prompt)
+        bars = max((note.tick // self._settings.bar + 1 for note in notes), default=0)
+        for note in sorted(notes, key=lambda note: note.tick):
+            if note.part not in self._settings.header.programs:
+                raise BadSetting(f"expected a prompt of parts that somebody plays, got part {note.part}")
+            onset = Tick(note.tick - bars * self._settings.bar)
+            self._scribe.add(Line(onset, note.part, note.pitch, note.velocity, note.duration), Tick(0))
+
     # ---- work for the engine -------------------------------------------------------------------------
 
     def poll(self, now: Tick) -> Step | None:
         """What the engine should do next for this sequence; None: nothing now."""
+        self._begin(now)
         for stuck in self._keys.overdue(now):
-            self._release(stuck.part, stuck.pitch, now)
-        due = answer_due(self._keys, self._settings)
+            self._release(self._keys.release(stuck.part, stuck.pitch, now))
+        due = due_at(self._keys, self._settings, self._given)
         if due is not None and due <= now:
-            self._turn = answer(self._keys, now, self._settings)
+            self._turn = self._given = given(self._keys, now, self._settings)
+            self._keys.phrase_start = None
             self._is_urgent = True
         if self._turn is None:
             self._scribe.settle(now)
+        else:
+            self._hold_on(self._turn, now)
         line = self._scribe.write(now, may_guess=self._may_guess)
-        draw = self._choose(now) if line is None else self._guess(line, now)
+        drawn = self._choose(now) if line is None else self._guess(line, now)
         self._asked = self._turn if line is None else line
-        self._is_urgent = self._is_urgent and draw is not None
-        return self._scribe.transcript.offer(draw)
+        self._is_urgent = self._is_urgent and drawn is not None
+        return self._scribe.transcript.offer(drawn)
 
     def accept(self, token: int | None, now: Tick) -> None:
         """The result of the last polled step."""
@@ -134,14 +214,28 @@ class Session:
         if token is None or asked is None:
             return
         if isinstance(asked, Turn):
-            self._play(token, asked, now)
+            if self._turn is not None:
+                self._play(token, self._turn, now)
         elif asked.duration is None:  # otherwise the key came up meanwhile, and there is nothing to guess
             self._scribe.transcript.push(token)
             self._scribe.guess(asked, DURATION_STEPS[token - DURATION.start] * TICKS_PER_STEP)
 
+    def _hold_on(self, turn: Turn, now: Tick) -> None:
+        """An accompanist's turn ends some time after the last key: what was written beyond it goes."""
+        self._turn = as_held(turn, self._keys, self._settings)
+        if self._turn.end < turn.end:
+            self._scribe.remove(self._plan.cancel_tentative(self._turn.end), now)
+
     @property
     def _may_guess(self) -> bool:
-        return self._settings.mode == "duet"
+        return self._settings.mode != "answer" and self._turn is not None
+
+    def _begin(self, now: Tick) -> None:
+        """Count in, once."""
+        if not self._has_begun:
+            self._has_begun = True
+            for click in count_in(self._settings, Tick(now + self._pace.lead)):
+                self._plan.promise(click)
 
     def _guess(self, line: Line, now: Tick) -> Draw:
         """How long will this key stay down? Not less than it already is."""
@@ -150,33 +244,42 @@ class Session:
 
     def _choose(self, now: Tick) -> Draw | None:
         """The machine's next token. Where there is no choice the network is not asked."""
-        while self._turn and (ranges := self._playable(self._turn, now)):
-            first, stop = ranges[0]
-            if len(ranges) > 1 or stop - first > 1:
-                return Draw(allowed=ranges, sampling=self._settings.sampling)
+        while self._turn and (drawn := self._next_draw(self._turn, now)):
+            first, stop = drawn.allowed[0]
+            if len(drawn.allowed) > 1 or stop - first > 1:
+                return drawn
             self._play(first, self._turn, now)
         return None
 
-    def _playable(self, turn: Turn, now: Tick) -> Ranges | None:
+    def _next_draw(self, turn: Turn, now: Tick) -> Draw | None:
         """What may come next; None where the plan reaches far enough, or the turn is over."""
-        settings, transcript = self._settings, self._scribe.transcript
+        transcript = self._scribe.transcript
         if not self._scribe.is_all_written:
             return None
-        if not transcript.is_complete:
-            return allowed(transcript.state, Limits(parts=settings.machine))
-        earliest = -(-(now + self._lead) // TICKS_PER_STEP)
-        written = transcript.state.step
-        if max(earliest, written) * TICKS_PER_STEP >= turn.end:
-            self._end_turn()
-            return None
-        if written * TICKS_PER_STEP >= now + settings.lookahead:
-            return None
-        self._scribe.seek(earliest, now)
-        latest = None
-        if not turn.is_opened:
-            latest = max(earliest, turn.opens_by // TICKS_PER_STEP, transcript.state.step + 1)
-        limits = Limits(parts=settings.machine, earliest=earliest, latest=latest, may_end=False)
-        return allowed(transcript.state, limits)
+        earliest = -(-self._from(turn, now) // TICKS_PER_STEP)
+        if transcript.is_complete:
+            written = transcript.state.step
+            if max(earliest, written) * TICKS_PER_STEP >= turn.stops:
+                self._end_turn()
+                return None
+            if max(written * TICKS_PER_STEP, turn.begin) >= now + self._pace.lookahead:
+                return None
+            self._scribe.seek(earliest, now)
+        return draw(
+            Scene(
+                state=transcript.state,
+                settings=self._settings,
+                turn=turn,
+                lines=self._scribe.lines,
+                now=now,
+                earliest=earliest,
+                is_thin=self._pace.rung is Rung.THIN,
+            )
+        )
+
+    def _from(self, turn: Turn, now: Tick) -> int:
+        """The earliest tick of a new note."""
+        return max(now + self._pace.lead, turn.begin, self._rests_until)
 
     def _play(self, token: int, turn: Turn, now: Tick) -> None:
         """The network, or the lack of a choice, says `token`."""
@@ -184,17 +287,17 @@ class Session:
         note = finished_note(transcript.state, token)
         if note is None:
             transcript.push(token)
-            if transcript.state.step * TICKS_PER_STEP >= turn.end:
+            if transcript.state.step * TICKS_PER_STEP >= turn.stops:
                 self._end_turn()
         elif note.onset < now:
             transcript.drop_unfinished()
-            self._late += 1
-            self._lead = min(2 * self._lead, LONGEST_LEAD)
+            if self._pace.missed():
+                self._rests_until = self._next_bar(Tick(now + self._pace.lead))
         else:
-            self._mean(replace(note, duration=min(note.duration, turn.end - note.onset)))
-            turn.is_opened = True
+            self._mean(replace(note, duration=min(note.duration, turn.end - note.onset)), now)
+            self._turn = replace(turn, opens_by=None)
 
-    def _mean(self, note: Note) -> None:
+    def _mean(self, note: Note, now: Tick) -> None:
         """Put a note into the plan; an older one on its key makes way where it can."""
         self._scribe.transcript.push(duration_token(note.duration))
         self._scribe.append(note)
@@ -202,7 +305,10 @@ class Session:
             self._scribe.correct(older)
         self._plan.add(note)
         self._is_urgent = False
-        self._lead = max(self._settings.lead, self._lead - self._lead // 8)
+        self._pace.made(note.onset - now)
+
+    def _next_bar(self, tick: Tick) -> int:
+        return -(-tick // self._settings.bar) * self._settings.bar
 
     def _end_turn(self) -> None:
         self._turn = None
@@ -216,16 +322,21 @@ class Session:
         """What has changed since the last call. A note whose moment passed before it could be promised is dropped."""
         if expired := self._plan.advance(now):
             self._scribe.remove(expired, now)
-            self._late += len(expired)
+            self._pace.late += len(expired)
             self._asked = None
-        return self._plan.take(self._heard_seq)
+        plan = self._plan.take(self._heard_seq)
+        if plan is None and self._owes_word:
+            plan = Plan(answers_seq=self._heard_seq)
+        self._owes_word = False
+        return plan
 
     def next_wake(self, now: Tick) -> Tick | None:
         """The earliest tick at which `poll` or `take_plan` has something to do, if no event comes."""
         wakes = [
+            now if self._owes_word or not self._has_begun else None,
             self._plan.next_change(now),
             self._keys.next_overdue(),
-            answer_due(self._keys, self._settings),
+            due_at(self._keys, self._settings, self._given),
             self._next_step(now),
         ]
         ticks = [Tick(max(now, wake)) for wake in wakes if wake is not None]
@@ -240,5 +351,5 @@ class Session:
             return None
         if not transcript.is_complete:
             return now
-        short_of_plan = transcript.state.step * TICKS_PER_STEP - self._settings.lookahead + 1
-        return Tick(min(short_of_plan, self._turn.end - self._lead))
+        planned_to = max(transcript.state.step * TICKS_PER_STEP, self._turn.begin)
+        return Tick(min(planned_to - self._pace.lookahead + 1, self._turn.stops - self._pace.lead))

@@ -6,6 +6,7 @@ The state is a value: keep one per token and a rewind is a list cut.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from model.tokens.vocabulary import (
     BAR,
@@ -35,6 +36,7 @@ from music.time import Tick
 
 Ranges = tuple[tuple[int, int], ...]  # half-open runs of token ids, ascending
 ALL_PARTS = (1 << PARTS) - 1
+ALL_PITCHES = (1 << PITCH.size) - 1
 
 
 class BadToken(TradefoursError):
@@ -78,6 +80,8 @@ class Limits:
     earliest: int = 0
     latest: int | None = None  # a new onset comes no later than this, where the grammar can do it
     may_end: bool = True
+    may_stack: bool = True  # a note may join the onset of another
+    pitches: tuple[int, ...] | None = None  # of each part, bit p: pitch p; none of them empty
 
 
 ANYTHING = Limits()
@@ -120,9 +124,9 @@ def allowed(state: State, limits: Limits = ANYTHING) -> Ranges:
     """The token ids that may come next. Empty only after the end."""
     last = state.last
     if last is POSITION:
-        return _parts(state, limits.parts) or _parts(state, ALL_PARTS)
+        return _parts(state, limits) or _parts(state, ANYTHING)
     if last is PART:
-        return _whole(PITCH, state.pitch + 1) if state.bars else _whole(PROGRAM)
+        return _pitches(state, limits) if state.bars else _whole(PROGRAM)
     if last is PITCH:
         return _whole(VELOCITY)
     if last is VELOCITY:
@@ -176,16 +180,42 @@ def _next_in_bar(state: State, limits: Limits) -> Ranges:
         stop = min(stop, max(limits.latest - state.bar_start + 1, 0))
     latest_allows_bar = limits.latest is None or state.bar_end <= limits.latest
     positions = ((POSITION.start + first, POSITION.start + stop),) if first < stop else ()
-    in_chord = state.last is DURATION and state.step >= limits.earliest
-    chord = _parts(state, limits.parts) if in_chord else ()
+    in_chord = state.last is DURATION and limits.may_stack and state.step >= limits.earliest
+    chord = _parts(state, limits) if in_chord else ()
     bar = _whole(BAR) if latest_allows_bar or not positions else ()
     meter = _whole(METER) if state.last is BAR and limits.may_end else ()
     end = _whole(END) if limits.may_end else ()
     return (*meter, *end, *bar, *positions, *chord)
 
 
-def _parts(state: State, wanted: int) -> Ranges:
+def _parts(state: State, limits: Limits) -> Ranges:
     """Players that may enter this chord: in order, each with a pitch left above its last."""
-    first = state.part + (state.pitch == 127) if state.part >= 0 else 0
-    bits = state.header_parts & wanted
+    first = max(state.part, 0)
+    if state.part >= 0 and not _mask(state.part, limits) >> state.pitch + 1:
+        first += 1
+    bits = state.header_parts & limits.parts
     return tuple((PART.start + i, PART.start + i + 1) for i in range(first, PARTS) if bits >> i & 1)
+
+
+def _pitches(state: State, limits: Limits) -> Ranges:
+    """Above the part's last in this chord."""
+    above = ALL_PITCHES >> state.pitch + 1 << state.pitch + 1
+    mask = above & _mask(state.part, limits) or above
+    return tuple((PITCH.start + first, PITCH.start + stop) for first, stop in runs(mask))
+
+
+def _mask(part: int, limits: Limits) -> int:
+    return ALL_PITCHES if limits.pitches is None else limits.pitches[part]
+
+
+@lru_cache(maxsize=4096)
+def runs(mask: int) -> tuple[tuple[int, int], ...]:
+    """The half-open runs of ones in `mask`, lowest first."""
+    found = []
+    first = 0
+    while mask >> first:
+        first += (mask >> first & -(mask >> first)).bit_length() - 1  # over the zeros
+        length = (~(mask >> first) & (mask >> first) + 1).bit_length() - 1  # of the ones
+        found.append((first, first + length))
+        first += length
+    return tuple(found)

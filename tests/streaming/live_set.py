@@ -13,10 +13,10 @@ from model.tokens.vocabulary import BAR
 from music.events import NoteOff, NoteOn
 from music.score import Note
 from music.time import MeterChange, MeterMap, Tick
-from streaming.messages import Control, Plan, PlannedNote, Start, Transport
+from streaming.messages import Control, Pedal, Plan, PlannedNote, Start, Transport
 from streaming.session import Session
 
-Happening = NoteOn | NoteOff | Control | Transport
+Happening = NoteOn | NoteOff | Control | Transport | Pedal
 Arrival = tuple[Tick, Happening]  # when the session hears of it, and what
 
 
@@ -60,6 +60,7 @@ class Listener:
     told: dict[int, PlannedNote] = field(default_factory=dict)
     heard_at: dict[int, Tick] = field(default_factory=dict)
     committed: set[int] = field(default_factory=set)
+    committed_at: dict[int, Tick] = field(default_factory=dict)
     cancelled: set[int] = field(default_factory=set)
     silenced_at: list[Tick] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
@@ -76,6 +77,7 @@ class Listener:
         for id in plan.commit:
             assert id in self.told.keys() - self.committed - self.cancelled
             self.committed.add(id)
+            self.committed_at[id] = now
         for id in plan.cancel:
             assert id in self.told.keys() - self.cancelled
             assert plan.silence or id not in self.committed, "a committed note was taken back"
@@ -143,16 +145,21 @@ def live_set(start: Start, *, seed: int = 0, ticks_per_token: int = 0, capacity:
     return LiveSet(Session(start, capacity=capacity), FakeEngine(seed, ticks_per_token, capacity), listener)
 
 
-def human_notes(arrivals: Iterable[Arrival], longest: int) -> list[Note]:
-    """What a patient ear makes of the keys: the last of several presses of a key at one step counts."""
+def human_notes(arrivals: Iterable[Arrival], longest: int, chord: int = 14) -> list[Note]:
+    """What a patient ear makes of the keys: the last of several presses of a key at one step counts.
+
+    Keys within `chord` ticks of a chord's first one begin with it.
+    """
     notes: dict[tuple[int, int], Note] = {}
     held: dict[int, NoteOn] = {}
+    heard: dict[int, Tick] = {}
+    chord_start: Tick | None = None
 
     def release(pitch: int, tick: int) -> None:
         if pitch in held:
             on = held.pop(pitch)
             duration = min(max(1, tick - on.tick), longest)
-            notes[step_of(on.tick), pitch] = Note(on.tick, on.part, pitch, on.velocity, duration)
+            notes[step_of(heard[pitch]), pitch] = Note(heard[pitch], on.part, pitch, on.velocity, duration)
 
     last = 0
     for at, event in sorted(arrivals, key=lambda arrival: arrival[0]):
@@ -162,6 +169,9 @@ def human_notes(arrivals: Iterable[Arrival], longest: int) -> list[Note]:
         if isinstance(event, NoteOn):
             release(event.pitch, event.tick)
             held[event.pitch] = event
+            if chord_start is None or abs(event.tick - chord_start) > chord:
+                chord_start = event.tick
+            heard[event.pitch] = chord_start
         elif isinstance(event, NoteOff):
             release(event.pitch, event.tick)
     for pitch in list(held):

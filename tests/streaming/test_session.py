@@ -23,7 +23,7 @@ from tests.streaming.live_set import (
     without_last_bars,
 )
 
-MODES: tuple[Mode, ...] = ("answer", "duet")
+MODES: tuple[Mode, ...] = ("answer", "duet", "accompany", "trade")  # those that come to rest by themselves
 BAR = 1920
 MS = 120 * 480 / 60_000  # ticks, at the default tempo
 
@@ -44,7 +44,7 @@ def settings_of(start: Start) -> Settings:
 
 def says_what_sounded(played: LiveSet, arrivals: list[Arrival], start: Start) -> None:
     settings = settings_of(start)
-    truth = human_notes(arrivals, settings.longest_key) + played.listener.sounded()
+    truth = human_notes(arrivals, settings.longest_key, settings.chord) + played.listener.sounded()
     told = played.session._scribe.transcript.tokens
     assert tuple(played.engine.tokens[: len(told)]) == told, "the engine has heard all of it"
     assert without_last_bars(told) == without_last_bars(fresh_encoding(settings.header, truth))
@@ -397,16 +397,16 @@ def test_a_step_that_was_polled_but_overtaken_by_a_note_is_forgotten() -> None:
     session = Session(Start(mode="duet"), capacity=1024)
     session.receive(NoteOn(Tick(0), 0, 60, 80), Tick(0))
     engine = FakeEngine()
-    for note in ((10, 50), (20, 40)):
+    for note in ((40, 50), (80, 40)):
         step = session.poll(Tick(note[0]))
         assert step is not None
         token = engine.run(step)
         session.receive(NoteOn(Tick(note[0]), 0, note[1], 80), Tick(note[0]))
         session.accept(token, Tick(note[0]))
     for _ in range(3):
-        step = session.poll(Tick(20))
+        step = session.poll(Tick(80))
         assert step is not None
-        session.accept(engine.run(step), Tick(20))
+        session.accept(engine.run(step), Tick(80))
     pitches = [token - PITCH.start for token in engine.tokens if token in PITCH]
     assert pitches == [60, 50, 40]
 
@@ -422,7 +422,7 @@ def long_set(mode: Mode, minutes: int) -> LiveSet:
     return played
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["answer", "duet"])
 @pytest.mark.parametrize("minutes", [2, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_long_set_stays_small(mode: Mode, minutes: int) -> None:
     played = long_set(mode, minutes)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from model.tokens.codec import Header, decode, encode_score, read_state
 from model.tokens.grammar import (
     ALL_PARTS,
+    ALL_PITCHES,
     BadToken,
     Limits,
     State,
@@ -17,6 +18,7 @@ from model.tokens.grammar import (
     allowed,
     checked_advance,
     is_allowed,
+    runs,
 )
 from model.tokens.vocabulary import (
     BAR,
@@ -45,6 +47,8 @@ limits = st.builds(
     earliest=st.integers(0, 800),
     latest=st.one_of(st.none(), st.integers(0, 1600)),
     may_end=st.booleans(),
+    may_stack=st.booleans(),
+    pitches=st.one_of(st.none(), st.tuples(*[st.integers(1, ALL_PITCHES)] * 16)),
 )
 headers = st.builds(
     Header,
@@ -97,11 +101,19 @@ def test_notes_keep_within_the_limits_that_hold_when_they_begin(
             assert bound.latest is None or after.step <= bound.latest
         elif token in PART and (mine & bound.parts or state.last is DURATION):
             assert bound.parts >> after.part & 1
-            assert state.last is POSITION or state.step >= bound.earliest
+            assert state.last is POSITION or (state.step >= bound.earliest and bound.may_stack)
+        elif token in PITCH and bound.pitches and bound.pitches[state.part] >> state.pitch + 1:
+            assert bound.pitches[state.part] >> after.pitch & 1
         elif token in END or token in METER:
             assert bound.may_end
             break
         state = after
+
+
+@given(st.integers(0, ALL_PITCHES))
+def test_the_runs_of_a_mask_are_its_ones(mask: int) -> None:
+    assert sum(1 << bit for first, stop in runs(mask) for bit in range(first, stop)) == mask
+    assert all(a[1] < b[0] for a, b in pairwise(runs(mask)))
 
 
 @given(any_scores)

@@ -1,0 +1,111 @@
+"""What the machine may write next: the grammar, its turn, and what the players ask of it, as one draw.
+
+Pure: knows no plan and changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from model.engine.work import Draw
+from model.tokens.codec import duration_token
+from model.tokens.grammar import Limits, State, allowed
+from model.tokens.vocabulary import DURATION, TICKS_PER_STEP, VELOCITY
+from music.harmony import Key, likeliest_key
+from music.time import TICKS_PER_QUARTER, Tick
+from streaming.scribe import Line
+from streaming.settings import Settings
+from streaming.taste import Place, bias, pitches
+from streaming.turns import Turn
+
+THIN = 1.0  # so much less density where the engine cannot keep up
+REMEMBERED = 64  # notes by which the key is heard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Everything around the next token."""
+
+    state: State
+    settings: Settings
+    turn: Turn
+    lines: Sequence[Line]  # the truth, in order
+    now: Tick
+    earliest: int  # grid step of the next onset
+    is_thin: bool
+
+    @property
+    def is_last_chord(self) -> bool:
+        close = self.turn.close
+        return close is not None and self.state.bar_start * TICKS_PER_STEP == close
+
+
+def draw(scene: Scene) -> Draw:
+    state, taste = scene.state, scene.settings.taste
+    if scene.is_thin:
+        taste = replace(taste, density=max(-1.0, taste.density - THIN))
+    place = _place(scene)
+    limits = Limits(
+        parts=scene.settings.machine & ~taste.muted,
+        earliest=scene.earliest,
+        latest=_latest(scene),
+        may_end=False,
+        may_stack=not scene.is_thin,
+        pitches=pitches(taste, place),
+    )
+    ranges = allowed(state, limits)
+    if state.last is VELOCITY and scene.is_last_chord:
+        ranges = ((duration_token(scene.settings.bar // 2), DURATION.stop),)
+    return Draw(allowed=ranges, sampling=scene.settings.sampling, bias=bias(taste, place, state, ranges))
+
+
+def key_of(settings: Settings, lines: Sequence[Line]) -> Key:
+    """The key that was asked for, else the one that the last notes are in."""
+    if settings.taste.key:
+        return settings.taste.key
+    drums = {part for part, program in settings.header.programs.items() if program == 128}
+    weights = [0.0] * 12
+    for line in lines[-REMEMBERED:]:
+        if line.part not in drums:
+            weights[line.pitch % 12] += min(line.duration or TICKS_PER_QUARTER, 4 * TICKS_PER_QUARTER)
+    return likeliest_key(weights)
+
+
+def _latest(scene: Scene) -> int | None:
+    state, turn = scene.state, scene.turn
+    if scene.is_last_chord:
+        return state.bar_start
+    if turn.opens_by is None:
+        return None
+    return max(scene.earliest, turn.opens_by // TICKS_PER_STEP, state.step + 1)
+
+
+def _place(scene: Scene) -> Place:
+    state, settings, turn = scene.state, scene.settings, scene.turn
+    place = Place(bar=state.bar_start // state.bar_length, position=max(state.position, 0), bar_length=state.bar_length)
+    if settings.taste.is_following or settings.taste.leave_space:
+        place = replace(place, heard=_heard(scene), onsets=_onsets(scene))
+    if turn.close is None:
+        return place
+    key = key_of(settings, scene.lines)
+    if scene.is_last_chord:
+        return replace(place, resolves_to=key.tonic_chord)
+    dominant = frozenset((key.tonic + step) % 12 for step in (7, 11, 2, 5))
+    is_near = turn.close - state.step * TICKS_PER_STEP <= settings.bar // 2
+    return replace(place, leads_to=dominant) if is_near else place
+
+
+def _heard(scene: Scene) -> frozenset[int]:
+    """Pitch classes of the humans' notes that are held or began in the last beat."""
+    since = scene.now - TICKS_PER_QUARTER
+    return frozenset(line.pitch % 12 for line in _recent(scene) if line.is_held or line.onset >= since)
+
+
+def _onsets(scene: Scene) -> int:
+    """Of the humans, in the last two beats."""
+    since = scene.now - 2 * TICKS_PER_QUARTER
+    return len({line.step for line in _recent(scene) if line.onset >= since})
+
+
+def _recent(scene: Scene) -> list[Line]:
+    human = scene.settings.human
+    return [line for line in scene.lines[-4 * REMEMBERED :] if line.part in human and line.onset <= scene.now]

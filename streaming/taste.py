@@ -1,0 +1,169 @@
+"""What the players ask of the machine's notes: key, chords, range, density, dynamics, space; as limits and offsets
+for the next draw. Knows no session and no time passing: the place in the music is given.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+from model.tokens.grammar import ALL_PITCHES, Ranges, State
+from model.tokens.vocabulary import (
+    BAR,
+    PART,
+    PARTS,
+    PITCH,
+    POSITION,
+    STEPS_PER_QUARTER,
+    VELOCITY,
+)
+from music.harmony import Chart, Key, PitchClasses, parse_chart, pitches_of
+from streaming.messages import FOLLOW, Control, PlayerPart, Start
+
+DRUMS: Final = 128
+CHORD_OFFSET: Final = 2.0  # of a chord tone's logit
+TILT: Final = 3.0  # logits per quarter that passes before the next note, at density 1 or -1
+STACK_OFFSET: Final = 1.5  # of one more note in a chord, likewise
+LOUDNESS: Final = 8.0  # logits from the softest to the loudest, at dynamics 1 or -1
+BUSY: Final = 8  # onsets of the humans in two beats that fill all the space
+ANY: Final = (ALL_PITCHES,) * PARTS
+
+Bias = tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taste:
+    key: Key | None = None
+    chart: Chart = ()
+    is_following: bool = False  # the chords are those that the humans play
+    density: float = 0.0
+    dynamics: float = 0.0
+    leave_space: float = 0.0
+    muted: int = 0  # bit i: part i is silent
+    ranges: tuple[tuple[int, int, int], ...] = ()  # (part, low, high) of the machine's parts but drums
+
+    @classmethod
+    def of(cls, start: Start) -> "Taste":
+        return cls(
+            key=Key.parse(start.key) if start.key else None,
+            chart=_chart(start.chords),
+            is_following=start.chords == FOLLOW,
+            density=start.density,
+            dynamics=start.dynamics,
+            leave_space=start.leave_space,
+            ranges=_ranges(start.machine),
+        )
+
+    def changed(self, control: Control) -> "Taste":
+        said = control.model_dump(include={"density", "dynamics", "leave_space"}, exclude_none=True)
+        if control.key is not None:
+            said["key"] = Key.parse(control.key) if control.key else None
+        if control.chords is not None:
+            said |= {"chart": _chart(control.chords), "is_following": control.chords == FOLLOW}
+        if control.mute is not None:
+            said["muted"] = sum(1 << part for part in set(control.mute))
+        if control.machine is not None:
+            said["ranges"] = _ranges(control.machine)
+        return replace(self, **said)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in the music a token is drawn, and what is heard there."""
+
+    bar: int  # number of the bar, from tick 0
+    position: int  # in its bar, in grid steps
+    bar_length: int
+    heard: PitchClasses = frozenset()  # of the humans, in the last beat
+    onsets: int = 0  # of the humans, in the last two beats
+    resolves_to: PitchClasses | None = None  # only these may sound: the last chord
+    leads_to: PitchClasses | None = None  # these are likelier: the chord before it
+
+    @property
+    def is_on_beat(self) -> bool:
+        return self.position % STEPS_PER_QUARTER == 0
+
+
+def chord_at(taste: Taste, place: Place) -> PitchClasses | None:
+    if place.leads_to:
+        return place.leads_to
+    if taste.chart:
+        chords = taste.chart[place.bar % len(taste.chart)]
+        return chords[min(place.position * len(chords) // place.bar_length, len(chords) - 1)]
+    return place.heard if taste.is_following and place.heard else None
+
+
+def pitches(taste: Taste, place: Place) -> tuple[int, ...]:
+    """Of each part, bit p: it may play pitch p. A typed chord holds on the beat, the key or the chord between beats."""
+    masks = list(ANY)
+    classes = _classes(taste, place)
+    for part, low, high in taste.ranges:
+        masks[part] = _within(classes, low, high)
+    return tuple(masks)
+
+
+def bias(taste: Taste, place: Place, state: State, ranges: Ranges) -> Bias:
+    """Offsets for the next draw, which is from `ranges`."""
+    first = ranges[0][0]
+    if first in PITCH:
+        chord = chord_at(taste, place)
+        is_tuned = any(part == state.part for part, _, _ in taste.ranges)
+        return _chord_bias(chord) if chord and is_tuned else ()
+    if first in VELOCITY:
+        return _velocity_bias(taste.dynamics) if taste.dynamics else ()
+    space = taste.leave_space * min(1.0, place.onsets / BUSY)
+    tilt = max(-1.0, taste.density - 2 * space)
+    return _density_bias(tilt, max(state.position, 0), state.bar_length) if tilt and _is_next(ranges) else ()
+
+
+def _classes(taste: Taste, place: Place) -> PitchClasses | None:
+    """None where any may sound."""
+    if place.resolves_to:
+        return place.resolves_to
+    key = taste.key.pitch_classes if taste.key else None
+    if not taste.chart:
+        return key
+    chord = chord_at(taste, place)
+    assert chord is not None
+    if place.is_on_beat:
+        return chord
+    return chord | key if key else None
+
+
+@lru_cache(maxsize=1024)
+def _within(classes: PitchClasses | None, low: int, high: int) -> int:
+    """Never empty: a range without such a pitch is open."""
+    whole = sum(1 << pitch for pitch in range(low, high + 1))
+    return whole if classes is None else pitches_of(classes, low, high) or whole
+
+
+@lru_cache(maxsize=256)
+def _chord_bias(chord: PitchClasses) -> Bias:
+    return tuple((PITCH[pitch], CHORD_OFFSET) for pitch in range(PITCH.size) if pitch % 12 in chord)
+
+
+@lru_cache(maxsize=64)
+def _velocity_bias(dynamics: float) -> Bias:
+    return tuple((VELOCITY[i], LOUDNESS * dynamics * (i / (VELOCITY.size - 1) - 0.5)) for i in range(VELOCITY.size))
+
+
+@lru_cache(maxsize=4096)
+def _density_bias(tilt: float, position: int, bar_length: int) -> Bias:
+    """A note that comes later by a quarter is less likely by a factor of exp(TILT), or likelier."""
+    per_step = TILT * tilt / STEPS_PER_QUARTER
+    later = tuple((POSITION[at], per_step * (position - at)) for at in range(position, bar_length))
+    joining = tuple((PART[part], STACK_OFFSET * tilt) for part in range(PARTS))
+    return (*later, *joining, (BAR[0], per_step * (position - bar_length)))
+
+
+def _is_next(ranges: Ranges) -> bool:
+    """Whether the draw says when the next note comes, not who plays it or how."""
+    return any(first in BAR or first in POSITION for first, _ in ranges)
+
+
+def _chart(text: str) -> Chart:
+    return () if text in ("", FOLLOW) else parse_chart(text)
+
+
+def _ranges(machine: Iterable[PlayerPart]) -> tuple[tuple[int, int, int], ...]:
+    return tuple((player.part, player.low, player.high) for player in machine if player.program != DRUMS)

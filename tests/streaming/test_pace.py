@@ -1,0 +1,78 @@
+"""Keeping up: down the ladder with every late note, up again with notes in time."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.messages import Start
+from streaming.pace import LONGEST_LEAD, RECOVERY, Pace, Rung
+from tests.streaming.live_set import live_set
+from tests.streaming.test_modes import steady
+
+
+def pace() -> Pace:
+    return Pace(lead=38, commit=240, lookahead=1920)
+
+
+def test_late_notes_shorten_the_plan_then_thin_it_then_rest() -> None:
+    slow = pace()
+    assert [(slow.missed(), slow.rung, slow.lookahead < 1920) for _ in range(3)] == [
+        (False, Rung.SHORT, True),
+        (False, Rung.THIN, True),
+        (True, Rung.THIN, True),
+    ]
+    assert (slow.late, slow.rested) == (3, 1)
+
+
+def test_notes_in_time_lead_back_up() -> None:
+    slow = pace()
+    for _ in range(3):
+        slow.missed()
+    for _ in range(2 * RECOVERY):
+        slow.made(1000)
+    assert (slow.rung, slow.lookahead) == (Rung.FULL, 1920)
+    assert slow.lead == 38
+
+
+def test_notes_that_barely_made_it_are_no_recovery() -> None:
+    slow = pace()
+    slow.missed()
+    for _ in range(5 * RECOVERY):
+        slow.made(10)
+    assert slow.rung is Rung.SHORT
+
+
+@given(st.integers(0, 5000), st.lists(st.booleans(), max_size=30))
+def test_what_is_promised_can_arrive_and_the_plan_reaches_beyond_it(round_trip: int, misses: list[bool]) -> None:
+    far = pace()
+    far.hear_round_trip(round_trip)
+    for is_late in misses:
+        if is_late:
+            far.missed()
+        else:
+            far.made(500)
+    assert far.commit >= min(round_trip, LONGEST_LEAD)
+    assert far.lead >= min(round_trip, LONGEST_LEAD)
+    assert far.lead <= 2 * LONGEST_LEAD
+    assert far.lookahead <= 1920
+
+
+def test_a_player_far_away_gets_every_note_a_round_trip_before_it_is_due() -> None:
+    played = live_set(Start(mode="duet", commit_beats=0.1), seed=3)
+    played.session.hear_round_trip(192)  # 200 ms
+    played.play(steady(0, 8 * 1920), until=8 * 1920)
+    listener = played.listener
+    assert listener.committed
+    assert all(listener.told[id].tick - listener.committed_at[id] >= 192 for id in listener.committed)
+
+
+def test_an_engine_far_too_slow_rests_on_purpose_and_plays_nothing_late() -> None:
+    played = live_set(Start(mode="duet", lookahead_beats=2), ticks_per_token=120)
+    played.play(steady(0, 16 * 1920, spacing=1920), until=16 * 1920)
+    assert played.session.rested > 0
+    assert all(played.listener.heard_at[id] <= note.tick for id, note in played.listener.told.items())
+
+
+def test_an_engine_that_keeps_up_never_rests() -> None:
+    played = live_set(Start(mode="duet"), ticks_per_token=1)
+    played.play(steady(0, 8 * 1920), until=8 * 1920)
+    assert (played.session.late, played.session.rested) == (0, 0)

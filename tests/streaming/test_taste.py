@@ -1,0 +1,138 @@
+"""What the players ask for, the machine's notes keep."""
+
+from itertools import pairwise
+
+import pytest
+
+from model.tokens.grammar import State
+from model.tokens.vocabulary import BAR, PITCH, POSITION, VELOCITY
+from music.events import NoteOn
+from music.harmony import Key, parse_chart, parse_chord
+from music.score import Note
+from music.time import Tick
+from streaming.messages import Control, PlayerPart, Start
+from streaming.session import Session
+from streaming.taste import Place, Taste, bias, chord_at, pitches
+from tests.streaming.live_set import FakeEngine, live_set
+from tests.streaming.test_modes import steady
+
+MEASURE = 1920
+MACHINE = (PlayerPart(part=1, low=48, high=72), PlayerPart(part=2, program=128))
+PLACE = Place(bar=0, position=0, bar_length=192)
+IN_BAR = State(last=BAR, bars=1, header_parts=2, bar_start=0, part=1)
+
+
+def heard(start: Start, changes: dict[int, Control] | None = None, bars: int = 6) -> list[Note]:
+    played = live_set(start, seed=9)
+    events = [(Tick(at), control) for at, control in (changes or {}).items()]
+    played.play([*steady(0, bars * MEASURE), *events], until=bars * MEASURE)
+    return played.listener.sounded()
+
+
+def test_a_locked_key_and_a_range_hold_for_every_pitched_note_and_no_drum() -> None:
+    notes = heard(Start(mode="duet", key="Bb minor", machine=MACHINE))
+    pitched = [note.pitch for note in notes if note.part == 1]
+    assert len(pitched) > 5
+    assert {pitch % 12 for pitch in pitched} <= Key.parse("Bb minor").pitch_classes
+    assert all(48 <= pitch <= 72 for pitch in pitched)
+    assert any(note.pitch < 48 or note.pitch > 72 for note in notes if note.part == 2)
+
+
+def test_typed_chords_hold_on_every_beat_bar_by_bar() -> None:
+    chart = "C | F#m7 B7"
+    notes = heard(Start(mode="duet", chords=chart), bars=80)
+    on_beat = [note for note in notes if note.onset % 480 == 0]
+    bars = parse_chart(chart)
+    for note in on_beat:
+        bar = bars[note.onset // MEASURE % 2]
+        assert note.pitch % 12 in bar[note.onset % MEASURE * len(bar) // MEASURE]
+    assert on_beat
+
+
+@pytest.mark.parametrize(
+    "change", [Control(key="F# major"), Control(mute=(1,)), Control(machine=(PlayerPart(part=3),))]
+)
+def test_a_control_is_heard_within_a_beat(change: Control) -> None:
+    played = live_set(Start(mode="duet", key="C"), seed=9)
+    played.listener.machine |= {3}
+    at = 4 * MEASURE + 100
+    played.play([*steady(0, 8 * MEASURE), (Tick(at), change)], until=8 * MEASURE)
+    for note in played.listener.sounded():
+        if note.onset > at + 480:
+            assert note.part not in (change.mute or ())
+            assert change.key is None or note.pitch % 12 in Key.parse(change.key).pitch_classes
+            assert change.machine is None or note.part == 3
+
+
+def test_a_control_that_changes_nothing_is_answered_too() -> None:
+    session = Session(Start(), capacity=1024)
+    session.poll(Tick(0))
+    session.receive(Control(density=0.0), Tick(0), seq=5)
+    plan = session.take_plan(Tick(0))
+    assert plan is not None
+    assert (plan.add, plan.commit, plan.cancel, plan.answers_seq) == ((), (), (), 5)
+    assert session.take_plan(Tick(0)) is None
+
+
+def test_a_knob_that_is_turned_back_leaves_no_trace() -> None:
+    before = Taste.of(Start(key="C", chords="C | G", density=0.5))
+    there = before.changed(Control(key="", chords="follow", density=0.0, dynamics=1.0, mute=(1, 2)))
+    assert (there.key, there.chart, there.is_following, there.muted) == (None, (), True, 0b110)
+    assert there.changed(Control(key="C", chords="C | G", density=0.5, dynamics=0.0, mute=())) == before
+
+
+def test_a_chord_out_of_range_leaves_the_range() -> None:
+    taste = Taste.of(Start(chords="C", machine=(PlayerPart(part=1, low=61, high=62),)))
+    assert pitches(taste, PLACE)[1] == 1 << 61 | 1 << 62
+
+
+def test_between_beats_a_chord_may_pass_through_its_key() -> None:
+    taste = Taste.of(Start(chords="A7", key="D minor"))
+    off_beat = Place(bar=0, position=7, bar_length=192)
+    classes = {pitch % 12 for pitch in range(128) if pitches(taste, off_beat)[1] >> pitch & 1}
+    assert classes == Key.parse("D minor").pitch_classes | parse_chord("A7")
+
+
+def test_chords_are_followed_from_the_human() -> None:
+    taste = Taste.of(Start(chords="follow"))
+    place = Place(bar=0, position=0, bar_length=192, heard=frozenset({0, 4, 7}))
+    assert chord_at(taste, place) == frozenset({0, 4, 7})
+    state = State(last=POSITION, bars=1, header_parts=2, part=1)
+    offsets = dict(bias(taste, place, state, ((PITCH.start, PITCH.stop),)))
+    assert {token - PITCH.start for token in offsets} == {p for p in range(128) if p % 12 in (0, 4, 7)}
+    assert all(offset > 0 for offset in offsets.values())
+
+
+def test_what_the_human_holds_is_what_is_followed() -> None:
+    session, engine = Session(Start(mode="duet", chords="follow"), capacity=1024), FakeEngine()
+    session.receive(NoteOn(Tick(0), 0, 61, 80), Tick(0))
+    followed = set()
+    for _ in range(12):
+        step = session.poll(Tick(0))
+        assert step is not None
+        if step.draw:
+            followed |= {(token - PITCH.start) % 12 for token, _ in step.draw.bias if token in PITCH}
+        session.accept(engine.run(step), Tick(0))
+    assert followed == {1}
+
+
+@pytest.mark.parametrize(("density", "sign"), [(1.0, -1), (-1.0, 1)])
+def test_density_makes_the_near_likelier_or_the_far(density: float, sign: int) -> None:
+    offsets = dict(bias(Taste(density=density), PLACE, IN_BAR, ((BAR.start, POSITION.stop),)))
+    later = [offsets[POSITION[at]] for at in range(192)] + [offsets[BAR[0]]]
+    assert all(sign * (b - a) > 0 for a, b in pairwise(later))
+
+
+def test_space_is_left_while_the_human_is_busy_and_only_then() -> None:
+    taste = Taste(leave_space=1.0)
+    ranges = ((BAR.start, POSITION.stop),)
+    busy = Place(bar=0, position=0, bar_length=192, onsets=8)
+    assert bias(taste, PLACE, IN_BAR, ranges) == ()
+    assert bias(taste, busy, IN_BAR, ranges) == bias(Taste(density=-1), PLACE, IN_BAR, ranges)
+
+
+def test_dynamics_lean_to_loud_or_soft() -> None:
+    state = State(last=PITCH, bars=1, header_parts=2, part=1)
+    offsets = bias(Taste(dynamics=1.0), PLACE, state, ((VELOCITY.start, VELOCITY.stop),))
+    assert [by for _, by in offsets] == sorted(by for _, by in offsets)
+    assert len(offsets) == 32
