@@ -136,6 +136,8 @@ class Bridge:
         self._say_once(logging.INFO, connected)
         self._round_trip = live.round_trip
         self._begin_anew()
+        if self._options.mode == "continue":  # nobody need play for the music to begin
+            self._side.clock.play(Nanos(monotonic_ns()))
         try:
             await live.start(**self._start.model_dump(exclude={"type", "seq"}))
             await _until_one_ends(self._send_notes(live), self._listen(live, connected))

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
 
+from clients.prompt import prompt_of
 from music.errors import BadSetting
 from music.time import Meter
 from streaming.messages import Mode, PlayerPart, Start
@@ -33,6 +34,12 @@ class BridgeOptions:
     program: int = 0  # of the machine, 0..127; 128 is drums
     seed: int = 0
     temperature: float = 0.95
+    key: str = ""
+    chords: str = ""
+    density: float = 0.0
+    leave_space: float = 0.0
+    trade_bars: int = 4
+    prompt: Path | None = None  # a MIDI file whose last bars `continue` goes on from
     stats: Path | None = None  # a JSON file, written at the end
 
     def __post_init__(self) -> None:
@@ -58,6 +65,12 @@ class BridgeOptions:
                 machine=(PlayerPart(part=MACHINE_PART, program=self.program),),
                 seed=self.seed,
                 temperature=self.temperature,
+                key=self.key,
+                chords=self.chords,
+                density=self.density,
+                leave_space=self.leave_space,
+                trade_bars=self.trade_bars,
+                prompt=prompt_of(self.prompt, MACHINE_PART) if self.prompt else (),
                 # The server's clock is ahead by the offset: without more patience its pauses would be shorter.
                 silence_ms=Start().silence_ms + round(max(0.0, -self.offset_ms)),
             )

@@ -12,6 +12,7 @@ music: the caller says what tick it is.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +25,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
-from clients.times import Times
+from clients.times import Times, percentile
 from music.errors import TradefoursError
 from music.time import Tick
 from streaming.messages import (
@@ -37,6 +38,7 @@ from streaming.messages import (
     Control,
     ErrorMessage,
     Hello,
+    Pedal,
     PlayedNote,
     ServerBye,
     ServerHeartbeat,
@@ -49,6 +51,7 @@ from streaming.messages import (
 
 OPEN_S: Final = 5.0
 CLOSE_S: Final = 0.5
+NEWEST_TRIPS: Final = 40  # ten seconds of heartbeats: what the server is told of the round trip
 UNREAD_MESSAGES: Final = 4096  # a caller that leaves more of them unread loses the connection, not the server's memory
 
 log = logging.getLogger(__name__)
@@ -68,6 +71,7 @@ class LiveClient:
         """`tick` tells the heartbeat where the caller's clock is; None while it stands."""
         self.url = url
         self.round_trip = Times()
+        self._newest_trips: deque[int] = deque(maxlen=NEWEST_TRIPS)
         self.welcome: Welcome | None = None
         self._tick = tick
         self._client = client or f"tradefours-python {tradefours_version()}"
@@ -107,6 +111,10 @@ class LiveClient:
         """A key went down, or came up (velocity 0)."""
         return await self._send(PlayedNote(tick=tick, part=part, pitch=pitch, velocity=velocity))
 
+    async def pedal(self, tick: int, down: bool, part: int = 0) -> int:
+        """The sustain pedal, for callers that do not fold it into their notes."""
+        return await self._send(Pedal(tick=tick, part=part, down=down))
+
     async def control(self, **changes: Any) -> int:
         """Change how the machine plays; the changes are the fields of `Control`."""
         return await self._send(Control(**changes))
@@ -115,9 +123,15 @@ class LiveClient:
         """The machine rests from `tick` until the next human note."""
         return await self._send(Transport(action="stop", tick=tick))
 
+    async def end(self, tick: int) -> int:
+        """The machine comes to a close: a last chord, within two bars."""
+        return await self._send(Transport(action="end", tick=tick))
+
     async def beat(self) -> int:
         """A heartbeat now, besides the regular ones: the server learns the caller's clock at once."""
-        return await self._send(ClientHeartbeat(tick=self._tick(), ping_ns=monotonic_ns()))
+        newest = self._newest_trips
+        round_trip_ms = min(percentile(newest, 0.95) / 1e6, 10_000.0) if newest else None
+        return await self._send(ClientHeartbeat(tick=self._tick(), ping_ns=monotonic_ns(), round_trip_ms=round_trip_ms))
 
     async def __aiter__(self) -> AsyncIterator[ServerMessage]:
         """Every message after `welcome`. Ends after `bye`; raises TradefoursError when the connection is lost."""
@@ -209,7 +223,9 @@ class LiveClient:
         try:
             while not isinstance(message := await self._receive(SILENCE_S), ServerBye):
                 if isinstance(message, ServerHeartbeat) and message.ping_ns:
-                    self.round_trip.add(monotonic_ns() - message.ping_ns)
+                    trip = monotonic_ns() - message.ping_ns
+                    self.round_trip.add(trip)
+                    self._newest_trips.append(trip)
                 if self._unread.qsize() >= UNREAD_MESSAGES:
                     raise TradefoursError(f"expected messages to be read, got {UNREAD_MESSAGES} unread ones")
                 self._unread.put_nowait(message)

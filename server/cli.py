@@ -28,6 +28,9 @@ app.add_typer(bench, name="bench")
 class ModeName(StrEnum):
     answer = "answer"
     duet = "duet"
+    accompany = "accompany"
+    trade = "trade"
+    continue_ = "continue"
 
 
 def _about(setting: str) -> str:
@@ -45,7 +48,19 @@ Public = Annotated[bool, typer.Option("--public", help="Let others on the networ
 In = Annotated[str | None, typer.Option("--in", help="Existing input port; without it `Tradefours In` is made.")]
 Out = Annotated[str | None, typer.Option("--out", help="Existing output port; without it `Tradefours Out` is made.")]
 Api = Annotated[str | None, typer.Option(help="coremidi, alsa, jack or winmm; without it the first that works.")]
-Mode = Annotated[ModeName, typer.Option(help="answer: replies when you pause. duet: plays along.")]
+Mode = Annotated[
+    ModeName,
+    typer.Option(
+        help="answer: replies when you pause. duet: plays along. accompany: plays while you do. "
+        "trade: bars in turn. continue: goes on from --prompt."
+    ),
+]
+Key = Annotated[str, typer.Option(help="The machine plays in this key alone: C major, F# minor, Bb blues.")]
+Chords = Annotated[str, typer.Option(help='Bars of chords, again and again: "Am7 | D7 G7 | C"; follow: yours.')]
+Density = Annotated[float, typer.Option(help="-1 for few notes of the machine, 1 for many.")]
+LeaveSpace = Annotated[float, typer.Option(help="1: the machine plays little while you play much.")]
+TradeBars = Annotated[int, typer.Option(help="trade: so many bars each.")]
+Prompt = Annotated[Path | None, typer.Option(help="continue: a MIDI file to go on from.")]
 Bpm = Annotated[float, typer.Option(help="Tempo of the bars, 20 to 400.")]
 MeterText = Annotated[str, typer.Option("--meter", help="Such as 4/4 or 6/8.")]
 Offset = Annotated[
@@ -78,14 +93,29 @@ def run(
     program: Program = 0,
     seed: Seed = 0,
     temperature: Temperature = 0.95,
+    key: Key = "",
+    chords: Chords = "",
+    density: Density = 0.0,
+    leave_space: LeaveSpace = 0.0,
+    trade_bars: TradeBars = 4,
+    prompt: Prompt = None,
 ) -> None:
     """The main job: the server, its page, and MIDI ports where the system has any."""
     from server.engine_choice import load_engine
     from server.play import play
 
     settings = _settings(host=host, port=port, model=model, threads=threads, max_sessions=max_sessions)
-    given = {"--in": input, "--out": output, "--api": api, "--mode": mode.value, "--bpm": bpm, "--meter": meter}
+    given: dict[str, object] = {
+        "--in": input,
+        "--out": output,
+        "--api": api,
+        "--mode": mode.value,
+        "--bpm": bpm,
+        "--meter": meter,
+    }
     given |= {"--offset-ms": offset_ms, "--program": program, "--seed": seed, "--temperature": temperature}
+    given |= {"--key": key or None, "--chords": chords or None, "--density": density, "--leave-space": leave_space}
+    given |= {"--trade-bars": trade_bars, "--prompt": prompt}
     arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
     raise typer.Exit(play(settings, load_engine, arguments, api))
 
@@ -122,6 +152,12 @@ def bridge(
     program: Program = 0,
     seed: Seed = 0,
     temperature: Temperature = 0.95,
+    key: Key = "",
+    chords: Chords = "",
+    density: Density = 0.0,
+    leave_space: LeaveSpace = 0.0,
+    trade_bars: TradeBars = 4,
+    prompt: Prompt = None,
     stats: Stats = None,
     while_stdin: Annotated[bool, typer.Option("--while-stdin", hidden=True)] = False,
 ) -> None:
@@ -141,6 +177,12 @@ def bridge(
         program=program,
         seed=seed,
         temperature=temperature,
+        key=key,
+        chords=chords,
+        density=density,
+        leave_space=leave_space,
+        trade_bars=trade_bars,
+        prompt=prompt,
         stats=stats,
     )
     options.start()  # wrong values are told before any port opens

@@ -27,6 +27,7 @@ from streaming.messages import (
     Control,
     ErrorMessage,
     Hello,
+    Pedal,
     Plan,
     PlayedNote,
     ServerBye,
@@ -127,7 +128,7 @@ class LiveConnection:
                 self._send(Welcome(session=self.session, server=tradefours_version(), model=self._stage.model))
             case Start():
                 self._start(message)
-            case PlayedNote() | Control() | Transport():
+            case PlayedNote() | Pedal() | Control() | Transport():
                 self._deliver(message)
             case ClientHeartbeat():
                 self._send(self._beat(message))

@@ -97,6 +97,8 @@ class SessionHost:
             if beat.tick is not None:
                 seat.hear_clock(beat.tick, now)
                 self._tell()
+            if beat.round_trip_ms is not None:
+                seat.hear_round_trip(beat.round_trip_ms)
             tick = seat.tick_at(now)
             return ServerHeartbeat(
                 tick=tick,
@@ -104,6 +106,7 @@ class SessionHost:
                 sounding=() if tick is None else seat.session.sounding(tick),
                 tokens_per_second=self._numbers.tokens_per_second(now),
                 late=seat.session.late,
+                rested=seat.session.rested,
             )
 
     def tick_of(self, seat: Seat) -> Tick | None:

@@ -12,11 +12,11 @@ from music.errors import TradefoursError
 from music.events import NoteOff, NoteOn
 from music.time import TICKS_PER_QUARTER, Nanos, Tempo, Tick
 from streaming.clock import RemoteClock
-from streaming.messages import Control, Plan, PlayedNote, ServerMessage, Start, Transport
-from streaming.session import Session
+from streaming.messages import Control, Pedal, Plan, PlayedNote, ServerMessage, Start, Transport
+from streaming.session import Happening, Session
 
 Emit = Callable[[ServerMessage], None]  # called in the engine thread, with the host's lock held: must not block
-Heard = PlayedNote | Control | Transport
+Heard = PlayedNote | Pedal | Control | Transport
 
 AHEAD: Final = Nanos(10_000_000_000)  # a tick that jumps further ahead is a mistake, and would end all that sounds
 SHORTEST_REST_S: Final = 0.001  # so that a session that asks to be woken in the past cannot make the host spin
@@ -59,13 +59,21 @@ class Seat:
             raise Refused("bad_tick", f"expected a tick of at most {latest}, 10 s ahead of the clock, got {tick}")
         self._clock.heard(Tick(tick), now)
 
+    def hear_round_trip(self, ms: float) -> None:
+        self.session.hear_round_trip(round(ms / 1000 / self._seconds_per_tick))
+
     def deliver(self, message: Heard, now: Nanos) -> None:
-        """Put a message into the inbox. A full inbox means a flood: the session ends."""
+        """Put a message into the inbox. A full inbox means a flood: the session ends.
+
+        Raises BadSetting for a control that makes no sense.
+        """
         if len(self._inbox) >= self._inbox_messages:
             raise Refused("flood", f"expected at most {self._inbox_messages} messages at once, got more", fatal=True)
-        if isinstance(message, PlayedNote) and message.part not in self._human:
+        if isinstance(message, PlayedNote | Pedal) and message.part not in self._human:
             raise Refused("bad_part", f"expected a human part among {sorted(self._human)}, got {message.part}")
-        if not isinstance(message, Control):
+        if isinstance(message, Control):
+            self.session.check(message)
+        else:
             self.hear_clock(message.tick, now)
         if isinstance(message, PlayedNote) and message.velocity and self._note_at is None:
             self._note_at = now
@@ -103,7 +111,7 @@ class Seat:
         return max(SHORTEST_REST_S, (wake - tick) * self._seconds_per_tick)
 
 
-def _event(message: Heard) -> NoteOn | NoteOff | Control | Transport:
+def _event(message: Heard) -> Happening:
     if not isinstance(message, PlayedNote):
         return message
     tick = Tick(message.tick)

@@ -246,6 +246,7 @@ class ServerHeartbeat(Message):
     sounding: tuple[int, ...] = Field(default=(), description="Ids of the notes that sound at `tick`, by the plan.")
     tokens_per_second: float = 0.0
     late: int = Field(default=0, description="Notes that came too late to be played, in all.")
+    rested: int = Field(default=0, description="Times that the machine rested because it could not keep up, in all.")
 
 
 class ErrorMessage(Message):

@@ -8,7 +8,8 @@ from typing import Any
 
 from model.engine.work import BadStep, Draw, EngineFull, Step
 from music.time import Nanos, Tick
-from streaming.messages import Plan, PlannedNote, Start
+from streaming.messages import Control, Plan, PlannedNote, Start
+from streaming.settings import Settings
 
 MS = 1_000_000
 
@@ -75,11 +76,13 @@ class ScriptedSession:
     settings: Start
     capacity: int
     late: int = 0
+    rested: int = 0
     steps: int = 1
     wake: Tick | None = None
     urgent: bool = False
     fails: bool = False
     keep: int = 0
+    round_trip: int = 0
     heard: list[tuple[Any, Tick, int | None]] = field(default_factory=list)
     drawn: list[int | None] = field(default_factory=list)
     polls: int = 0
@@ -90,6 +93,12 @@ class ScriptedSession:
         self.heard.append((event, now, seq))
         self._owed = self.steps
         self.has_heard.set()
+
+    def check(self, control: Control) -> None:
+        Settings.of(self.settings).changed(control)
+
+    def hear_round_trip(self, ticks: int) -> None:
+        self.round_trip = ticks
 
     def poll(self, now: Tick) -> Step | None:
         self.polls += 1
