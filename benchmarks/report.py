@@ -18,10 +18,16 @@ ROOT = Path(__file__).resolve().parent.parent
 Row = Mapping[str, object]
 
 
-def write_report(bench: str, rows: Sequence[Row], ratios: Mapping[str, float], json_file: Path | None) -> None:
-    """Print the rows as Markdown; write `{bench, commit, cpu, date, rows, ratios}` to `json_file`."""
+def write_report(
+    bench: str, rows: Sequence[Row], ratios: Mapping[str, float], json_file: Path | None, notes: Sequence[str] = ()
+) -> None:
+    """Print the rows as Markdown, the notes below; write `{bench, commit, cpu, date, rows, ratios}` to `json_file`."""
     date = datetime.now(UTC).isoformat(timespec="seconds")
     print(f"{bench}, {commit()}, {cpu()}, {date}\n\n{table(rows)}")
+    if ratios:
+        print(f"\n{table([{'ratio': name, 'value': float(value)} for name, value in ratios.items()])}")
+    for note in notes:
+        print(f"\n{note}")
     if json_file is None:
         return
     found = {"bench": bench, "commit": commit(), "cpu": cpu(), "date": date, "rows": rows, "ratios": ratios}
@@ -32,7 +38,7 @@ def write_report(bench: str, rows: Sequence[Row], ratios: Mapping[str, float], j
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Markdown. The columns are the first row's keys; numbers to two places, which is finer than any is sure."""
+    """Markdown. The columns are the first row's keys; numbers are shown finer than any is sure."""
     columns = list(rows[0])
     lines = [columns, ["---"] * len(columns), *([_shown(row[column]) for column in columns] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -56,4 +62,6 @@ def cpu() -> str:
 def _shown(value: object) -> str:
     if value is None:
         return "-"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from music.errors import BadSetting, TradefoursError
+from server.bench import bench
 from server.outputs import check_output
 from server.settings import Settings
 
@@ -21,7 +22,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-bench = typer.Typer(help="Measure, as ratios and times of this machine, in one run.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
 
@@ -262,20 +262,6 @@ def doctor(
     from server.doctor import examine
 
     raise typer.Exit(examine(model, as_json=json_output))
-
-
-@bench.command("live")
-def bench_live(
-    model: Annotated[str, typer.Option(help="Network that plays.")] = "small",
-    ports: Annotated[bool, typer.Option("--ports", help="Through real MIDI ports, on a private JACK server.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="At most 50 seconds.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
-) -> None:
-    """A human performance in real time: how soon the plan changes, how late notes are, tokens per second."""
-    from benchmarks.live import bench_live as measure_live
-
-    check_output(json_file)
-    raise typer.Exit(measure_live(model=model, ports=ports, quick=quick, json_file=json_file))
 
 
 def _required(corpus: Path | None) -> Path:

@@ -10,6 +10,7 @@ from benchmarks.report import Row, commit, cpu, table, write_report
 from music.errors import TradefoursError
 
 ROWS: list[Row] = [{"mode": "duet", "ms": 1.2345, "notes": 7}, {"mode": "answer", "ms": None, "notes": 0}]
+RATIOS = {"fast": 0.123456}
 
 
 def test_a_table_has_a_column_for_every_key_and_a_line_for_every_row() -> None:
@@ -42,3 +43,9 @@ def test_the_processor_is_told_with_the_cores_that_we_have() -> None:
     cores, _, name = cpu().partition(" x ")
     assert int(cores) >= 1
     assert name
+
+
+def test_ratios_and_notes_follow_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    write_report("live", ROWS, RATIOS, None, ["A peer is skipped."])
+    printed = capsys.readouterr().out
+    assert printed.index(table(ROWS)) < printed.index("| fast | 0.123 |") < printed.index("A peer is skipped.")

@@ -1,0 +1,106 @@
+"""Our engines, and what they are measured with: networks of any shape, music to read."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+import torch
+
+from model.engine.torch_engine import TorchEngine
+from model.engine.work import Draw, Engine, Sampling, Step
+from model.networks.config import NetworkConfig, Sharing, preset
+from model.networks.decoder import Decoder
+from model.tokens.codec import encode_score, read_state
+from model.tokens.grammar import allowed, checked_advance
+from model.tokens.vocabulary import VOCABULARY
+from music.score import Note, Part, Score
+from music.time import TICKS_PER_QUARTER, Tick
+
+SEED: Final = 4
+EIGHTH: Final = TICKS_PER_QUARTER // 2
+LIKELIEST: Final = Draw(allowed=((0, VOCABULARY),), sampling=Sampling(temperature=0.0))  # of all, as the peers draw
+
+
+class Accounting(Engine[Any], Protocol):
+    """An engine that tells what the caches of its open sequences take."""
+
+    @property
+    def kv_bytes(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One of our engines, with one thread."""
+
+    name: str
+    weight_bytes: float  # of one weight, its share of the scales included
+    kv_bytes: int  # of one number in the cache
+    make: Callable[[Decoder, int], Accounting]  # network, the most sequences
+
+
+TORCH: Final = Backend("torch f32", 4, 4, lambda net, most: TorchEngine(net, threads=1, max_sequences=most))
+
+
+def our_backends(*, all_formats: bool = False) -> list[Backend]:
+    """What runs here, the fastest first."""
+    return [TORCH]
+
+
+def shape(size: str, sharing: Sharing, context: int) -> NetworkConfig:
+    return replace(preset(size), sharing=sharing, context=context)
+
+
+def network(config: NetworkConfig) -> Decoder:
+    """Random weights, always the same: speed does not ask what is learned."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        return Decoder(config)
+
+
+def bytes_per_token(config: NetworkConfig, backend: Backend, context: int) -> float:
+    """What a decode step has to read, all weights and all of the cache, where every token's KV is read by all."""
+    projected = (config.heads + 2 * config.kv_heads) * config.head_size  # routed: one projection of its four is read
+    attention = config.width * (projected + config.heads * config.head_size)
+    weights = config.layers * (attention + 3 * config.width * config.hidden) + config.vocabulary * config.width
+    kv = 2 * config.layers * config.kv_heads * config.head_size * context
+    return weights * backend.weight_bytes + kv * backend.kv_bytes
+
+
+def music(tokens: int) -> list[int]:
+    """Two parts in eighths, at random, but as the grammar wants it: some ways of sharing look at attributes."""
+    dice = random.Random(SEED)
+    notes = [
+        Note(Tick(i // 2 * EIGHTH), i % 2, dice.randint(40, 88), dice.randint(30, 110), EIGHTH)
+        for i in range(tokens // 4)
+    ]
+    return encode_score(Score((Part(), Part()), tuple(notes)))[:tokens]
+
+
+def live_draws(tokens: Sequence[int]) -> list[Draw]:
+    """After each of the tokens, the draw that a session would ask for."""
+    state, draws = read_state(()), []
+    for token in tokens:
+        state = checked_advance(state, token)
+        draws.append(Draw(allowed=allowed(state)))
+    return draws
+
+
+class Runner:
+    """One of our engines with one sequence, used as a peer is."""
+
+    def __init__(self, backend: Backend, network: Decoder) -> None:
+        self._engine = backend.make(network, 1)
+        self._sequence = self._engine.open(0)
+
+    def fill(self, tokens: Sequence[int]) -> None:
+        """Append what is missing of `tokens`."""
+        fill(self._engine, self._sequence, tokens)
+
+    def extend(self, keep: int, tokens: Sequence[int]) -> int | None:
+        return self._engine.run([(self._sequence, Step(keep=keep, append=tuple(tokens), draw=LIKELIEST))])[0]
+
+
+def fill(engine: Engine[Any], sequence: Any, tokens: Sequence[int]) -> None:
+    """Append what the sequence lacks of `tokens`, with which it begins."""
+    engine.run([(sequence, Step(keep=sequence.length, append=tuple(tokens[sequence.length :])))])

@@ -1,0 +1,1 @@
+"""Other people's engines, each given the weights of our network of the same shape."""

@@ -1,0 +1,88 @@
+"""The WebSocket server of this commit in a thread of this process, a crowd of players in another process.
+
+Times the engine's decode steps while it serves them. Knows of the server only how it is started.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event, Thread
+from time import perf_counter_ns, sleep
+from typing import Any, Final
+
+from benchmarks.crowd import PLAYERS
+from benchmarks.report import ROOT
+from model.engine.work import Engine, Step
+from server.app import build_app
+from server.serve import SWITCH_S, Server, listen, netloc, uvicorn_config
+from server.settings import Settings
+
+START_S: Final = 20.0
+SETTLE_S: Final = 2.0  # until all have joined and played their first notes
+
+
+def served_steps(engine: Engine[Any], seconds: float) -> list[float]:
+    """The milliseconds of each step in which every player who takes part gets one token."""
+    recorder = StepTimes(engine)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)  # as the server does
+    try:
+        with _server(recorder) as url, _crowd(url):
+            sleep(SETTLE_S)
+            recorder.decode_ms.clear()
+            sleep(seconds)
+            return list(recorder.decode_ms)
+    finally:
+        sys.setswitchinterval(before)
+
+
+class StepTimes:
+    """An engine that notes how long each decode step took."""
+
+    def __init__(self, engine: Engine[Any]) -> None:
+        self._engine = engine
+        self.decode_ms: list[float] = []
+
+    @property
+    def capacity(self) -> int:
+        return self._engine.capacity
+
+    def open(self, seed: int) -> Any:
+        return self._engine.open(seed)
+
+    def fork(self, sequence: Any, seed: int) -> Any:
+        return self._engine.fork(sequence, seed)
+
+    def run(self, work: Sequence[tuple[Any, Step]]) -> list[int | None]:
+        began = perf_counter_ns()
+        drawn = self._engine.run(work)
+        if all(len(step.append) <= 1 and step.draw for _, step in work):
+            self.decode_ms.append((perf_counter_ns() - began) / 1e6)
+        return drawn
+
+
+@contextmanager
+def _server(engine: Engine[Any]) -> Iterator[str]:
+    settings = Settings(port=0, max_sessions=PLAYERS)
+    app = build_app(settings, engine, "small", "measured")
+    ready = Event()
+    with listen(settings.host, settings.port) as listener:
+        server = Server(app.state.stage, ready.set, uvicorn_config(app))
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
+        thread.start()
+        try:
+            ready.wait(START_S)
+            yield f"ws://{netloc(listener)}/v1/live"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def _crowd(url: str) -> Iterator[None]:
+    with subprocess.Popen([sys.executable, "-m", "benchmarks.crowd", url], cwd=ROOT) as crowd:
+        try:
+            yield
+        finally:
+            crowd.terminate()

@@ -1,0 +1,89 @@
+"""`tradefours bench sessions`: 1 to 16 players on one engine with one thread, at a context of 512 tokens.
+
+- pace "free": one step after another, a token for each player; `ms_...` are of steps, `tokens_per_s` of all players.
+- pace "100/s": each player is due for a token every 10 ms, at moments of its own, and whoever is due shares the next
+  step. `ms_...` are from when a token was due to when it was there; `ms_p99` and `ms_max` are the worst player's.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import torch
+
+from benchmarks.engines import Backend, network, our_backends, shape
+from benchmarks.pace import PER_SECOND, WALK, Players, paced
+from benchmarks.report import Row, write_report
+from benchmarks.rounds import Timed, interleave, repeated
+from model.networks.config import Sharing
+
+COUNTS: Final = (1, 2, 4, 8, 16)
+CONTEXT: Final = 512
+SHARINGS: Final = (Sharing.ROUTED, Sharing.PARTITIONED, Sharing.MHA)
+QUICK_S: Final = 12.0  # of rounds
+FULL_S: Final = 120.0
+QUICK_PACED_S: Final = 3.0  # for each count
+FULL_PACED_S: Final = 20.0
+
+Key = tuple[Sharing, int]
+
+
+def bench_sessions(*, quick: bool, json_file: Path | None) -> int:
+    """Measure, print, write. Returns the exit code."""
+    torch.set_num_threads(1)
+    backend = our_backends()[0]
+    players = {(sharing, count): make_players(backend, sharing, count) for sharing in SHARINGS for count in COUNTS}
+    slices = {key: repeated(partial(each.step, range(key[1]))) for key, each in players.items()}
+    free = interleave(slices, QUICK_S if quick else FULL_S)
+    rows: list[Row] = [_free_row(key, timed) for key, timed in free.items()]
+    at_pace = {}
+    for sharing in SHARINGS[:1] if quick else SHARINGS:
+        for count in COUNTS:
+            at_pace[sharing, count] = paced(players[sharing, count], count, QUICK_PACED_S if quick else FULL_PACED_S)
+    rows += [_paced_row(key, late, QUICK_PACED_S if quick else FULL_PACED_S) for key, late in at_pace.items()]
+    alone, together = free[Sharing.ROUTED, 1], free[Sharing.ROUTED, COUNTS[-1]]
+    ratios = {
+        "sessions_16_p99_ms": worst(at_pace[Sharing.ROUTED, COUNTS[-1]], 0.99),
+        "tokens_per_s_16_vs_1": COUNTS[-1] * together.times_as_fast_as(alone),
+    }
+    write_report("sessions", rows, ratios, json_file, [f"Engine: {backend.name}, small."])
+    return 0
+
+
+def make_players(backend: Backend, sharing: Sharing, count: int) -> Players:
+    config = shape("small", sharing, CONTEXT + WALK)
+    return Players(backend.make(network(config), count), count, CONTEXT)
+
+
+def worst(late: Sequence[Sequence[float]], share: float) -> float:
+    """The quantile of the player who fared worst."""
+    return max(Timed((tuple(each),)).quantile(share) for each in late)
+
+
+def _free_row(key: Key, timed: Timed) -> Row:
+    sharing, count = key
+    return {
+        "sharing": sharing.value,
+        "sessions": count,
+        "pace": "free",
+        "tokens_per_s": round(1000 * count / timed.median),
+        "ms_p50": round(timed.median, 4),
+        "ms_p99": round(timed.quantile(0.99), 4),
+        "ms_max": round(timed.quantile(1.0), 4),
+    }
+
+
+def _paced_row(key: Key, late: Sequence[Sequence[float]], seconds: float) -> Row:
+    sharing, count = key
+    return {
+        "sharing": sharing.value,
+        "sessions": count,
+        "pace": f"{PER_SECOND}/s",
+        "tokens_per_s": round(sum(map(len, late)) / seconds),
+        "ms_p50": round(median(chain(*late)), 4),
+        "ms_p99": round(worst(late, 0.99), 4),
+        "ms_max": round(worst(late, 1.0), 4),
+    }

@@ -1,0 +1,100 @@
+"""`tradefours bench sharing`: the six ways of sharing keys and values against each other, in our fastest engine.
+
+One thread; steps of 1 and of 8 sequences, a token each. `mha_takes` is how many times as long `mha` takes for the same
+step, in the median round. `kv_bytes` is what the cache takes for each token that it could hold.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from benchmarks.engines import LIKELIEST, Backend, fill, music, network, our_backends, shape
+from benchmarks.report import Row, write_report
+from benchmarks.rounds import SLICE_MS, Slice, Timed, interleave, timed_ms
+from model.engine.work import Step
+from model.networks.config import Sharing
+
+CONTEXTS: Final = (512, 2048, 8192)
+SEQUENCES: Final = (1, 8)
+QUICK_ALONE_FROM: Final = 8192  # with --quick, no eight sequences at this context
+TOKENS: Final = 16  # in a slice, or as many as fill its time; the first finds another's data in the caches: no count
+LEAST_TOKENS: Final = 3
+QUICK_S: Final = 4.0  # of rounds, at each context
+FULL_S: Final = 60.0
+RATIOS: Final = (Sharing.ROUTED, Sharing.PARTITIONED, Sharing.GROUPED)
+
+Key = tuple[Sharing, int]  # sharing, sequences
+
+
+def bench_sharing(*, quick: bool, json_file: Path | None) -> int:
+    """Measure, print, write. Returns the exit code."""
+    torch.set_num_threads(1)
+    backend = our_backends()[0]
+    stands = [Stand(sharing, backend) for sharing in Sharing]
+    rows: list[Row] = []
+    ratios: dict[str, float] = {}
+    for context in CONTEXTS:
+        counts = SEQUENCES[:1] if quick and context >= QUICK_ALONE_FROM else SEQUENCES
+        for stand in stands:
+            stand.grow(context, counts[-1])
+        slices = {(stand.sharing, count): stand.steps(context, count) for stand in stands for count in counts}
+        timed = interleave(slices, QUICK_S if quick else FULL_S)
+        rows += [_row(context, stand, count, timed) for count in counts for stand in stands]
+        for sharing in RATIOS:
+            ratios[f"{sharing}_vs_mha_{context}"] = timed[sharing, 1].times_as_fast_as(timed[Sharing.MHA, 1])
+    write_report("sharing", rows, ratios, json_file)
+    return 0
+
+
+class Stand:
+    """One way of sharing: an engine with as many sequences of the same tokens as the largest step needs."""
+
+    def __init__(self, sharing: Sharing, backend: Backend) -> None:
+        self.sharing = sharing
+        self.engine_name = backend.name
+        self._tokens = music(CONTEXTS[-1] + TOKENS + 1)
+        config = shape("small", sharing, len(self._tokens))
+        self._engine = backend.make(network(config), SEQUENCES[-1])
+        self._sequences = [self._engine.open(0)]
+        self.kv_bytes = self._engine.kv_bytes / self._engine.capacity
+
+    def grow(self, context: int, sequences: int) -> None:
+        """One sequence reads on; the others are its copies."""
+        for sequence in self._sequences[1:]:
+            sequence.close()
+        first = self._sequences[0]
+        fill(self._engine, first, self._tokens[:context])
+        self._sequences = [first, *(self._engine.fork(first, seed) for seed in range(1, sequences))]
+
+    def steps(self, context: int, count: int) -> Slice:
+        """One token after another for so many sequences, always from the same context."""
+
+        def run() -> list[float]:
+            times: list[float] = []
+            for at in range(context, context + TOKENS + 1):
+                step = Step(keep=at, append=(self._tokens[at],), draw=LIKELIEST)
+                work = [(sequence, step) for sequence in self._sequences[:count]]
+                times.append(timed_ms(partial(self._engine.run, work)))
+                if len(times) > LEAST_TOKENS and sum(times) > SLICE_MS:
+                    break
+            return times[1:]
+
+        return run
+
+
+def _row(context: int, stand: Stand, count: int, timed: dict[Key, Timed]) -> Row:
+    each = timed[stand.sharing, count]
+    return {
+        "context": context,
+        "sequences": count,
+        "sharing": stand.sharing.value,
+        "engine": stand.engine_name,
+        "ms_p50": round(each.median, 4),
+        "ms_p10": round(each.quantile(0.1), 4),
+        "ms_p90": round(each.quantile(0.9), 4),
+        "tokens_per_s": round(1000 * count / each.median),
+        "mha_takes": round(each.times_as_fast_as(timed[Sharing.MHA, count]), 3),
+        "kv_bytes": round(stand.kv_bytes),
+    }

@@ -1,0 +1,73 @@
+"""`tradefours bench NAME`: the measurements. Knows of each only its name and its options."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server.outputs import check_output
+
+bench = typer.Typer(help="Measure, as ratios and times of this machine, in one run.", no_args_is_help=True)
+
+Quick = Annotated[bool, typer.Option("--quick", help="At most 50 seconds.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
+
+
+@bench.command()
+def live(
+    model: Annotated[str, typer.Option(help="Network that plays.")] = "small",
+    ports: Annotated[bool, typer.Option("--ports", help="Through real MIDI ports, on a private JACK server.")] = False,
+    quick: Quick = False,
+    json_file: Json = None,
+) -> None:
+    """A human performance in real time: how soon the plan changes, how late notes are, tokens per second."""
+    from benchmarks.live import bench_live as measure_live
+
+    check_output(json_file)
+    raise typer.Exit(measure_live(model=model, ports=ports, quick=quick, json_file=json_file))
+
+
+@bench.command()
+def decode(quick: Quick = False, json_file: Json = None) -> None:
+    """One token after another, beside other engines on the same weights and the memory's own limit."""
+    from benchmarks.decode import bench_decode
+
+    _measure(bench_decode, quick, json_file)
+
+
+@bench.command()
+def prefill(quick: Quick = False, json_file: Json = None) -> None:
+    """Appending many known tokens at once, as after each human note."""
+    from benchmarks.prefill import bench_prefill
+
+    _measure(bench_prefill, quick, json_file)
+
+
+@bench.command()
+def sharing(quick: Quick = False, json_file: Json = None) -> None:
+    """The six ways of sharing keys and values against each other."""
+    from benchmarks.sharing import bench_sharing
+
+    _measure(bench_sharing, quick, json_file)
+
+
+@bench.command()
+def sessions(quick: Quick = False, json_file: Json = None) -> None:
+    """1 to 16 players at once: tokens per second in all, and how late each one's come."""
+    from benchmarks.sessions import bench_sessions
+
+    _measure(bench_sessions, quick, json_file)
+
+
+@bench.command()
+def jitter(quick: Quick = False, json_file: Json = None) -> None:
+    """How evenly tokens come: alone, at a player's pace, beside a busy core, while serving."""
+    from benchmarks.jitter import bench_jitter
+
+    _measure(bench_jitter, quick, json_file)
+
+
+def _measure(measurement: Callable[..., int], quick: bool, json_file: Path | None) -> None:
+    check_output(json_file)
+    raise typer.Exit(measurement(quick=quick, json_file=json_file))

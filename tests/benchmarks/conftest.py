@@ -1,0 +1,38 @@
+"""Measurements in a moment: a tiny network, no peers, no patience."""
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks import engines
+from benchmarks.peers import present
+from model.networks.config import PRESETS
+
+Measure = Callable[[str], dict[str, Any]]
+NOWHERE = ("benchmarks.peers.nowhere", "Nobody")
+
+
+@pytest.fixture
+def measure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Measure:
+    """Runs `tradefours bench NAME --quick` on a tiny network, without peers, and returns its JSON."""
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(engines, "preset", lambda name: PRESETS["tiny"])
+    monkeypatch.setattr(present, "STEPPING", (NOWHERE,))
+
+    def run(name: str) -> dict[str, Any]:
+        module = importlib.import_module(f"benchmarks.{name}")
+        monkeypatch.setattr(module, "QUICK_S", 0.0)
+        file = tmp_path / "figures.json"
+        try:
+            assert getattr(module, f"bench_{name}")(quick=True, json_file=file) == 0
+        finally:
+            torch.set_num_threads(threads)
+        found: dict[str, Any] = json.loads(file.read_text())
+        return found
+
+    return run

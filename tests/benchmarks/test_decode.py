@@ -1,0 +1,26 @@
+"""The decode measurement has its keys, knows its floor, and says which peers are missing."""
+
+import pytest
+
+from benchmarks import decode
+from tests.benchmarks.conftest import NOWHERE, Measure
+
+
+def test_without_peers_it_says_so_and_measures_the_rest(
+    measure: Measure, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(decode, "CONTEXTS", (8, 24))
+    monkeypatch.setattr(decode, "BANDWIDTH_MB", (1,))
+    monkeypatch.setattr(decode, "HUGGING_FACE", NOWHERE)
+    found = measure("decode")
+    assert "Nobody is skipped" in capsys.readouterr().out
+    assert set(found["ratios"]) == {"of_floor_8", "of_floor_24"}
+    assert all(0 < share < 1 for share in found["ratios"].values())
+    rows = found["rows"]
+    assert {row["context"] for row in rows} == {8, 24}
+    assert {row["sharing"] for row in rows} == {"-", "mha", "routed"}
+    floors = [row for row in rows if row["engine"].startswith("reading") and row["mb"] != 1]
+    ours = [row for row in rows if row["sharing"] == "mha"]
+    assert floors[0]["mb"] == ours[0]["mb"]
+    assert floors[0]["ms_p50"] < ours[0]["ms_p50"]
+    assert ours[0]["ours_is"] == 1.0
