@@ -117,7 +117,8 @@ def run(
     given |= {"--key": key or None, "--chords": chords or None, "--density": density, "--leave-space": leave_space}
     given |= {"--trade-bars": trade_bars, "--prompt": prompt}
     arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
-    raise typer.Exit(play(settings, load_engine, arguments, api))
+    needs_ports = any(option is not None for option in (input, output, api))
+    raise typer.Exit(play(settings, load_engine, arguments, api=api, needs_ports=needs_ports))
 
 
 @app.command()

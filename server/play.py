@@ -15,11 +15,23 @@ from server.settings import Settings
 BRIDGE_LEAVES_S = 5.0
 
 
-def play(settings: Settings, load_engine: LoadEngine, bridge_arguments: Sequence[str], api: str | None) -> int:
-    """Until SIGTERM or Ctrl-C. Without a MIDI system the server plays alone; a port that cannot be had ends both."""
+def play(
+    settings: Settings,
+    load_engine: LoadEngine,
+    bridge_arguments: Sequence[str],
+    *,
+    api: str | None,
+    needs_ports: bool,
+) -> int:
+    """Until SIGTERM or Ctrl-C. A port that cannot be had ends both.
+
+    Without a MIDI system the server plays alone, unless it `needs_ports`, since the user has named some.
+    """
     try:
         choose_api(api)
     except PortError as error:
+        if needs_ports:
+            raise
         print(f"No MIDI ports: {error}", file=sys.stderr)
         return serve(settings, load_engine)
     beside = BridgeBeside(bridge_arguments)

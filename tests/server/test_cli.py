@@ -126,6 +126,13 @@ def test_a_wrong_bridge_setting_is_told_before_any_port_opens() -> None:
     assert_one_sentence(tradefours("bridge", "--bpm", "5000"), "bpm", "5000")
 
 
+@pytest.mark.parametrize("asked", [("--in", "piano"), ("--out", "piano"), ("--api", "oss")])
+def test_who_names_a_port_is_not_left_without(monkeypatch: pytest.MonkeyPatch, asked: tuple[str, str]) -> None:
+    if asked[0] != "--api":
+        monkeypatch.setenv("TRADEFOURS_MIDI_API", "none")
+    assert_one_sentence(tradefours("run", *asked, "--port", "0", "--model", "tiny"), "expected a MIDI system out of")
+
+
 def test_training_and_evaluating_from_an_archive(tmp_path: Path) -> None:
     archive = made_archive(tmp_path / "made.tar.xz")
     common = ("--corpus", archive)
