@@ -4,7 +4,10 @@ One thread; steps of 1 and of 8 sequences, a token each. `mha_takes` is how many
 step, in the median round. `kv_bytes` is what the cache takes for each token that it could hold.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +21,7 @@ from model.networks.config import Sharing
 
 CONTEXTS: Final = (512, 2048, 8192)
 SEQUENCES: Final = (1, 8)
-QUICK_ALONE_FROM: Final = 8192  # with --quick, no eight sequences at this context
+QUICK_LESS_FROM: Final = 8192  # with --quick, at this context: no eight sequences, and only what the ratios need
 TOKENS: Final = 16  # in a slice, or as many as fill its time; the first finds another's data in the caches: no count
 LEAST_TOKENS: Final = 3
 QUICK_S: Final = 4.0  # of rounds, at each context
@@ -36,9 +39,12 @@ def bench_sharing(*, quick: bool, json_file: Path | None) -> int:
     rows: list[Row] = []
     ratios: dict[str, float] = {}
     for context in CONTEXTS:
-        counts = SEQUENCES[:1] if quick and context >= QUICK_ALONE_FROM else SEQUENCES
-        for stand in stands:
-            stand.grow(context, counts[-1])
+        counts = SEQUENCES
+        if quick and context >= QUICK_LESS_FROM:
+            counts = SEQUENCES[:1]
+            stands = [stand for stand in stands if stand.sharing in (Sharing.MHA, *RATIOS)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # nothing is timed yet, and long contexts take long
+            list(pool.map(Stand.grow, stands, repeat(context), repeat(counts[-1])))
         slices = {(stand.sharing, count): stand.steps(context, count) for stand in stands for count in counts}
         timed = interleave(slices, QUICK_S if quick else FULL_S)
         rows += [_row(context, stand, count, timed) for count in counts for stand in stands]

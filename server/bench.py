@@ -1,6 +1,7 @@
 """`tradefours bench NAME`: the measurements. Knows of each only its name and its options."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +23,9 @@ def live(
     json_file: Json = None,
 ) -> None:
     """A human performance in real time: how soon the plan changes, how late notes are, tokens per second."""
-    from benchmarks.live import bench_live as measure_live
+    from benchmarks.live import bench_live
 
-    check_output(json_file)
-    raise typer.Exit(measure_live(model=model, ports=ports, quick=quick, json_file=json_file))
+    _measure(partial(bench_live, model=model, ports=ports), quick, json_file)
 
 
 @bench.command()
@@ -69,5 +69,11 @@ def jitter(quick: Quick = False, json_file: Json = None) -> None:
 
 
 def _measure(measurement: Callable[..., int], quick: bool, json_file: Path | None) -> None:
+    from benchmarks.company import company
+
     check_output(json_file)
-    raise typer.Exit(measurement(quick=quick, json_file=json_file))
+    with company() as words:
+        code = measurement(quick=quick, json_file=json_file)
+    for word in words:
+        print(f"\n{word}")
+    raise typer.Exit(code)
