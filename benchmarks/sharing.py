@@ -5,6 +5,7 @@ step, in the median round. `kv_bytes` is what the cache takes for each token tha
 """
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import repeat
@@ -39,7 +40,7 @@ def bench_sharing(*, quick: bool, json_file: Path | None) -> int:
     rows: list[Row] = []
     ratios: dict[str, float] = {}
     for context in CONTEXTS:
-        counts = SEQUENCES
+        counts: Sequence[int] = SEQUENCES
         if quick and context >= QUICK_LESS_FROM:
             counts = SEQUENCES[:1]
             stands = [stand for stand in stands if stand.sharing in (Sharing.MHA, *RATIOS)]
