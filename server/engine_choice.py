@@ -13,8 +13,9 @@ WARM_UP_STEPS = 8  # the first steps of a process pay for allocations that the l
 
 def load_engine(settings: Settings) -> LoadedEngine:
     """Raises BadCheckpoint when there are no such weights."""
-    # One sequence more than players: a session that begins anew overlaps with its predecessor.
-    engine = TorchEngine(load(settings.model), threads=settings.threads, max_sequences=settings.max_sessions + 1)
+    # Two sequences for each player, as contexts take over from one another; and one more: a session that begins
+    # anew overlaps with its predecessor.
+    engine = TorchEngine(load(settings.model), threads=settings.threads, max_sequences=2 * settings.max_sessions + 1)
     warm_up(engine)
     return LoadedEngine(engine, settings.model, f"torch, {settings.threads} thread(s)")
 

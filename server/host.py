@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from model.engine.work import BadStep, Engine, EngineSequence, Step
+from model.engine.work import BadStep, Engine, EngineFull, EngineSequence
 from music.errors import TradefoursError
 from music.time import Nanos, Tick
 from server.numbers import HostStatus, Numbers
-from server.seat import Emit, Heard, Refused, Seat
+from server.seat import Emit, Heard, Job, Refused, Seat
 from streaming.messages import ClientHeartbeat, ErrorMessage, ServerHeartbeat, Start
 
 STOP_S: Final = 2.0  # the longest that `stop` waits for the engine
@@ -23,7 +23,7 @@ URGENT_TURNS: Final = 16  # so many in a row at most: then one turn serves those
 
 log = logging.getLogger(__name__)
 
-Work = list[tuple[Seat, Step]]
+Work = list[Job]
 
 
 def monotonic() -> Nanos:
@@ -168,6 +168,7 @@ class SessionHost:
         with self._lock:
             abandoned, self._abandoned = self._abandoned, []
             newcomers = [seat for seat in self._seats if seat.sequence is None]
+            relieved = [seat for seat in self._seats if seat.relief is None and seat.session.wants_relief]
         for sequence in abandoned:
             sequence.close()
         for seat in newcomers:
@@ -181,6 +182,19 @@ class SessionHost:
                 seat.sequence = sequence
                 if not seat.is_open:  # it left meanwhile
                     self._abandoned.append(sequence)
+        for seat in relieved:
+            self._open_relief(seat)
+
+    def _open_relief(self, seat: Seat) -> None:
+        try:
+            sequence = self._engine.open(seat.seed)
+        except EngineFull:  # later, then; where it comes to that, the context is begun anew without relief
+            return
+        with self._lock:
+            if seat.is_open:
+                seat.relief = sequence
+            else:
+                self._abandoned.append(sequence)
 
     def _poll(self) -> Work:
         """The next step of those to whom an answer is owed, else of all."""
@@ -203,34 +217,36 @@ class SessionHost:
         work: Work = []
         for seat, tick in asked:
             with self._minding(seat):
-                step = seat.poll(tick, now)
-                if step is not None:
-                    work.append((seat, step))
+                job = seat.poll(tick, now)
+                if job is not None:
+                    work.append(job)
         return work
 
     def _run(self, work: Work) -> list[int | None]:
         """All in one batch. Where the engine refuses a step it has done none: then one by one, and that one leaves."""
         try:
-            return self._engine.run([(seat.sequence, step) for seat, step in work])
+            return self._engine.run([(job.sequence, job.step) for job in work])
         except BadStep:
-            return [self._run_alone(seat, step) for seat, step in work]
+            return [self._run_alone(job) for job in work]
 
-    def _run_alone(self, seat: Seat, step: Step) -> int | None:
+    def _run_alone(self, job: Job) -> int | None:
         try:
-            (token,) = self._engine.run([(seat.sequence, step)])
+            (token,) = self._engine.run([(job.sequence, job.step)])
         except BadStep as error:
             with self._lock:
-                self._expel(seat, error)
+                self._expel(job.seat, error)
             return None
         return token
 
     def _accept(self, work: Work, tokens: list[int | None]) -> None:
         now = self._now()
-        for (seat, _), token in zip(work, tokens, strict=True):
-            tick = seat.tick_at(now)
-            if seat.is_open and tick is not None:
-                with self._minding(seat):
-                    seat.session.accept(token, tick)
+        for job, token in zip(work, tokens, strict=True):
+            tick = job.seat.tick_at(now)
+            if job.seat.is_open and tick is not None:
+                with self._minding(job.seat):
+                    freed = job.seat.accept(job, token, tick)
+                    if freed is not None:
+                        self._abandoned.append(freed)
 
     def _emit(self) -> None:
         now = self._now()
@@ -302,8 +318,7 @@ class SessionHost:
             return
         seat.is_open = False
         self._seats.remove(seat)
-        if seat.sequence is not None:
-            self._abandoned.append(seat.sequence)
+        self._abandoned += seat.sequences
 
 
 def _sentence(error: Exception) -> str:

@@ -5,7 +5,7 @@ Everything here is guarded by the host's lock. Knows no thread, no socket and no
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from model.engine.work import EngineSequence, Step
 from music.errors import TradefoursError
@@ -31,10 +31,20 @@ class Refused(TradefoursError):
         self.fatal = fatal
 
 
+class Job(NamedTuple):
+    """A step of the engine on behalf of a session."""
+
+    seat: "Seat"
+    sequence: EngineSequence
+    step: Step
+    is_relief: bool = False  # for the context that is to take over
+
+
 class Seat:
     def __init__(self, start: Start, emit: Emit, *, capacity: int, inbox_messages: int) -> None:
         self.session = Session(start, capacity=capacity)
-        self.sequence: EngineSequence | None = None  # the engine thread opens and closes it
+        self.sequence: EngineSequence | None = None  # the engine thread opens and closes it, and the next one
+        self.relief: EngineSequence | None = None  # where the next context is prepared, when the first one fills
         self.seed = start.seed
         self.emit = emit
         self.is_open = True
@@ -84,15 +94,35 @@ class Seat:
             message = self._inbox.popleft()
             self.session.receive(_event(message), now, message.seq)
 
-    def poll(self, tick: Tick, now: Nanos) -> Step | None:
+    def poll(self, tick: Tick, now: Nanos) -> Job | None:
         """The session's next step. Remembers since when an answer is owed: a human note, or the end of a pause."""
+        assert self.sequence is not None
         step = self.session.poll(tick)
         if not self.session.urgent:
             self._owed_since = None
         elif self._owed_since is None:
             self._owed_since = now if self._note_at is None else self._note_at
         self._note_at = None
-        return step
+        if step is None:
+            return self._relieve(tick)
+        return Job(self, self.sequence, step)
+
+    def accept(self, job: Job, token: int | None, tick: Tick) -> EngineSequence | None:
+        """The result of a job. Returns a sequence that is no longer needed."""
+        if not job.is_relief:
+            self.session.accept(token, tick)
+        elif self.session.accept_relief(tick):
+            old, self.sequence, self.relief = self.sequence, self.relief, None
+            return old
+        return None
+
+    @property
+    def sequences(self) -> list[EngineSequence]:
+        return [sequence for sequence in (self.sequence, self.relief) if sequence is not None]
+
+    def _relieve(self, tick: Tick) -> Job | None:
+        step = self.session.relieve(tick) if self.relief is not None else None
+        return Job(self, self.relief, step, is_relief=True) if step and self.relief else None
 
     def reaction_ns(self, plan: Plan, now: Nanos) -> int | None:
         """How long the player waited, where `plan` has the first note of an answer."""

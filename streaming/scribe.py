@@ -85,6 +85,28 @@ class Scribe:
         self._written, self._stale = 0, None
         self.transcript.restart(first)
 
+    @property
+    def written(self) -> list[Line]:
+        """The lines that the transcript says."""
+        return self._lines[: self._written]
+
+    @property
+    def filled(self) -> float:
+        """The share of the room that is used."""
+        return len(self.transcript) / self._limit
+
+    @property
+    def limit(self) -> int:
+        return self._limit
+
+    def adopt(self, transcript: Transcript) -> None:
+        """Another transcript says the same, from a later bar on and with every duration as it is known now."""
+        forgotten = self._index((transcript.first_step, -1, -1))
+        del self._lines[:forgotten]
+        self._written -= forgotten
+        self._stale = None
+        self.transcript = transcript
+
     # ---- the truth changes ---------------------------------------------------------------------------
 
     def add(self, line: Line, now: Tick) -> None:

@@ -21,6 +21,7 @@ from streaming.keys import Keys
 from streaming.messages import Control, Pedal, Plan, PlayerPart, PromptNote, Start, Transport
 from streaming.pace import Pace, Rung
 from streaming.plan import LivePlan
+from streaming.relief import WANTED, Relief
 from streaming.scribe import Line, Scribe
 from streaming.settings import Settings
 from streaming.turns import Turn, after_note, as_held, closing, due_at, given
@@ -47,6 +48,8 @@ class Session:
         self._asked: Line | Turn | None = None  # whose token the engine is drawing
         self._closing: Turn | None = None  # the newest turn that comes to an end
         self._rests_until = self._settings.count_in
+        self._relief: Relief | None = None  # the next context, while it is being prepared
+        self._relief_from = Tick(0)  # the bar line after which it was begun
         self._heard_seq: int | None = None
         self._owes_word = False  # a control or transport is to be answered, even if it changes nothing
         self._is_urgent = False
@@ -142,6 +145,7 @@ class Session:
         self._asked = None
         if settings.header != before.header:
             self._scribe.rehead(settings.header)
+            self._relief = None
         if settings.mode != before.mode:
             self._given = None
             self._rest()
@@ -203,7 +207,7 @@ class Session:
             self._hold_on(self._turn, now)
         line = self._scribe.write(now, may_guess=self._may_guess)
         drawn = self._choose(now) if line is None else self._guess(line, now)
-        self._asked = self._turn if line is None else line
+        self._asked = (line or self._turn) if drawn else None
         self._is_urgent = self._is_urgent and drawn is not None
         return self._scribe.transcript.offer(drawn)
 
@@ -225,6 +229,41 @@ class Session:
         self._turn = as_held(turn, self._keys, self._settings)
         if self._turn.end < turn.end:
             self._scribe.remove(self._plan.cancel_tentative(self._turn.end), now)
+
+    # ---- the next context ----------------------------------------------------------------------------
+
+    @property
+    def wants_relief(self) -> bool:
+        """The context fills: a second sequence should take over."""
+        return self._relief is not None or self._scribe.filled >= WANTED
+
+    def relieve(self, now: Tick) -> Step | None:
+        """For the second sequence, where `poll` has nothing to do: the next context, a few tokens at a time."""
+        if not self.wants_relief or not self._is_between_notes:
+            return None
+        if self._relief is None:
+            self._relief = Relief(self._settings.header, self._scribe.written, self._scribe.limit)
+            self._relief_from = Tick(now // self._settings.bar * self._settings.bar)
+        return self._relief.step(self._scribe.written, self._scribe.transcript.state.step)
+
+    def accept_relief(self, now: Tick) -> bool:
+        """That step has run. True: the second sequence is the first from now on, and the other one is free.
+
+        It takes over at a bar line, or as soon after as it can.
+        """
+        if self._relief is None:  # the context was begun anew meanwhile
+            return False
+        self._relief.transcript.confirm()
+        has_passed_bar = now >= self._relief_from + self._settings.bar
+        if not (has_passed_bar and self._is_between_notes and self._relief.has_caught_up(self._scribe.written)):
+            return False
+        self._scribe.adopt(self._relief.transcript)
+        self._relief = None
+        return True
+
+    @property
+    def _is_between_notes(self) -> bool:
+        return bool(self._scribe.written) and self._asked is None and self._scribe.transcript.is_complete
 
     @property
     def _may_guess(self) -> bool:

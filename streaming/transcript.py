@@ -57,6 +57,11 @@ class Transcript:
         return self.state.last is VELOCITY
 
     @property
+    def synced(self) -> int:
+        """So many tokens the engine holds."""
+        return self._synced
+
+    @property
     def is_synced(self) -> bool:
         """The engine holds every token."""
         return self._synced == len(self._tokens)

@@ -100,6 +100,17 @@ class ScriptedSession:
     def hear_round_trip(self, ticks: int) -> None:
         self.round_trip = ticks
 
+    wants_relief: bool = False
+    relief_steps: int = 0
+
+    def relieve(self, now: Tick) -> Step | None:
+        return Step(keep=0, append=(1,)) if self.relief_steps else None
+
+    def accept_relief(self, now: Tick) -> bool:
+        self.relief_steps -= 1
+        self.wants_relief = self.relief_steps > 0
+        return not self.wants_relief
+
     def poll(self, now: Tick) -> Step | None:
         self.polls += 1
         if self.fails:

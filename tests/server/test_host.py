@@ -20,7 +20,7 @@ from streaming.messages import (
     ServerMessage,
     Start,
 )
-from tests.server.fakes import MS, FakeEngine, ManualClock, ScriptedSession
+from tests.server.fakes import MS, FakeEngine, FakeSequence, ManualClock, ScriptedSession
 
 
 class House:
@@ -105,6 +105,39 @@ def test_those_who_wait_for_an_answer_go_first_and_alone(make_house: Callable[..
     assert house.engine.batches == [[urgent.sequence]] * 3
     house.host.turn()
     assert house.engine.batches[-1] == [calm.sequence]
+
+
+def test_a_context_that_fills_is_relieved_in_idle_steps_and_the_old_sequence_is_freed(
+    make_house: Callable[..., House],
+) -> None:
+    house = make_house()
+    seat = house.seat()
+    house.host.turn()
+    old = seat.sequence
+    assert isinstance(old, FakeSequence)
+    script(seat).wants_relief, script(seat).relief_steps = True, 2
+    house.host.deliver(seat, note())
+    house.host.turn()
+    assert house.engine.batches[-1] == [old], "what the session asks for comes first"
+    while house.host.turn():
+        pass
+    assert seat.sequence is not old
+    assert house.engine.batches[-1] == [seat.sequence]
+    assert seat.relief is None
+    house.host.turn()
+    assert old.is_closed
+    assert seat.sequence in [sequence for sequence in house.engine.sequences if not sequence.is_closed]
+
+
+def test_without_room_for_relief_the_session_plays_on(make_house: Callable[..., House]) -> None:
+    house = make_house()
+    seat = house.seat()
+    house.engine.places = 1
+    script(seat).wants_relief, script(seat).relief_steps = True, 2
+    house.host.deliver(seat, note())
+    assert house.host.turn()
+    assert not house.host.turn()
+    assert seat.is_open
 
 
 def test_nobody_starves_while_others_are_in_a_hurry(make_house: Callable[..., House]) -> None:

@@ -24,10 +24,11 @@ class FakeEngine:
     """Draws by dice, and insists that every step is legal."""
 
     def __init__(self, seed: int = 0, ticks_per_token: int = 0, capacity: int = 1_000_000) -> None:
+        self.seed = seed
         self._dice = random.Random(seed)
         self.tokens: list[int] = []
         self._states = [State()]
-        self._capacity = capacity
+        self.capacity = capacity
         self.ticks_per_token = ticks_per_token
         self.draws = 0
 
@@ -42,7 +43,7 @@ class FakeEngine:
         self.tokens += step.append
         for token in step.append:
             self._states.append(checked_advance(self._states[-1], token))
-        assert self.length <= self._capacity
+        assert self.length <= self.capacity
         if step.draw is None:
             return None
         self.draws += 1
@@ -83,6 +84,16 @@ class Listener:
             assert plan.silence or id not in self.committed, "a committed note was taken back"
             self.cancelled.add(id)
 
+    def forget(self) -> None:
+        """What is over, so that a long set needs no long memory."""
+        over = (self.committed | self.cancelled) & {id for id in self.told if id < max(self.told) - 1000}
+        for id in over:
+            del self.told[id], self.heard_at[id]
+            self.committed_at.pop(id, None)
+        self.committed -= over
+        self.cancelled -= over
+        self.plans.clear()
+
     def sounded(self) -> list[Note]:
         """What the player heard of the machine; a note ends when silence is ordered."""
         notes = []
@@ -102,6 +113,8 @@ class LiveSet:
     listener: Listener
     now: Tick = Tick(0)
     longest_transcript: int = 0
+    reliefs: int = 0
+    relief_engine: FakeEngine | None = None
 
     def play(self, arrivals: Iterable[Arrival], until: int) -> None:
         waiting = sorted(arrivals, key=lambda arrival: arrival[0])
@@ -120,10 +133,25 @@ class LiveSet:
             self.now = Tick(self.now + self.engine.ticks_per_token * (token is not None))
             self.session.accept(token, self.now)
             self.longest_transcript = max(self.longest_transcript, self.engine.length)
+        relief = None if step else self._relieve()
         plan = self.session.take_plan(self.now)
         if plan:
             self.listener.hear(plan, self.now)
-        return bool(step or plan)
+        return bool(step or relief or plan)
+
+    def _relieve(self) -> bool:
+        """The next context, where there is nothing else to do."""
+        step = self.session.relieve(self.now)
+        if step is None:
+            return False
+        if self.relief_engine is None:
+            self.relief_engine = FakeEngine(self.engine.seed, self.engine.ticks_per_token, self.engine.capacity)
+        assert len(step.append) <= 64
+        assert self.relief_engine.run(step) is None
+        if self.session.accept_relief(self.now):
+            self.reliefs += 1
+            self.engine, self.relief_engine = self.relief_engine, None
+        return True
 
     def _sleep(self, latest: int) -> None:
         """Until the session has something to do, and not one tick too long."""
