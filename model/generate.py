@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from model.engine.together import Writer, run_together
 from model.engine.work import Draw, Engine, EngineSequence, Sampling, Step
 from model.tokens.codec import Encoder, header_of, read_state, unison_free
-from model.tokens.grammar import Limits, State, advance, allowed, finished_note
+from model.tokens.grammar import ALL_PARTS, Limits, State, advance, allowed, finished_note
 from model.tokens.vocabulary import BAR, DURATION, TICKS_PER_STEP, Attribute, bar_steps, meter_index
 from music.errors import BadSetting
 from music.score import Note, Score
@@ -20,7 +21,6 @@ S = TypeVar("S", bound=EngineSequence)
 
 NOTE_TOKENS = len(Attribute)  # position, part, pitch, velocity, duration
 SMALLEST_CAPACITY = 128  # half of it holds a header of 16 parts and a few notes
-WHOLE_BARS = Limits(may_end=False)  # neither the end nor another meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,27 @@ def continue_score(
     Its own notes stay as they are, to the tick. The same engine, input and seed give the same music. `progress` is
     called after each bar.
     """
+    writer = continuation(engine, score, bars=bars, sampling=sampling, seed=seed, style=style, progress=progress)
+    return run_together(engine, [writer], at_once=1)[0]
+
+
+def continuation(
+    engine: Engine[S],
+    score: Score,
+    *,
+    bars: int,
+    sampling: Sampling,
+    seed: int,
+    style: str | None = None,
+    parts: int = ALL_PARTS,
+    progress: Callable[[], object] = lambda: None,
+) -> Writer[S, Score]:
+    """`continue_score` as a writer, so that several may share the engine. Bit i of `parts`: part i may play."""
     if bars < 1:
         raise BadSetting(f"expected at least one bar to write, got {bars}")
     if engine.capacity < SMALLEST_CAPACITY:
         raise BadSetting(f"expected an engine that holds {SMALLEST_CAPACITY} tokens, got {engine.capacity}")
+    limits = Limits(parts=parts, may_end=False)  # neither the end nor another meter
     known = replace(score, notes=tuple(unison_free(score.notes)))
     line = _write(known, 0, None, style).state.bar_end
     # Meters that change after the last note would move the bar lines of the new ones.
@@ -62,7 +79,7 @@ def continue_score(
         prompt = _prompt(known, line, engine.capacity // 2, style)
         sequence = engine.open(seed)
         try:
-            notes, line = _fill(engine, sequence, prompt, end, sampling, progress)
+            notes, line = yield from _fill(engine, sequence, prompt, end, limits, sampling, progress)
         finally:
             sequence.close()
         added += notes
@@ -109,14 +126,20 @@ def _write(known: Score, start: int, line: int | None, style: str | None) -> Pro
 
 
 def _fill(
-    engine: Engine[S], sequence: S, prompt: Prompt, end: int, sampling: Sampling, progress: Callable[[], object]
-) -> tuple[list[Note], int]:
+    engine: Engine[S],
+    sequence: S,
+    prompt: Prompt,
+    end: int,
+    limits: Limits,
+    sampling: Sampling,
+    progress: Callable[[], object],
+) -> Writer[S, tuple[list[Note], int]]:
     """Write until step `end`, or until the engine is full. Returns the notes, and the bar line after which to go on."""
     state, append, length = prompt.state, prompt.tokens, 0
     notes: list[Note] = []
     while True:
-        draw = Draw(allowed=allowed(state, WHOLE_BARS), sampling=sampling)
-        (token,) = engine.run([(sequence, Step(keep=length, append=append, draw=draw))])
+        draw = Draw(allowed=allowed(state, limits), sampling=sampling)
+        token = yield sequence, Step(keep=length, append=append, draw=draw)
         assert token is not None
         length += len(append)
         if token in BAR:
