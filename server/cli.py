@@ -245,13 +245,17 @@ def train(
 def evaluate(
     model: Annotated[str, typer.Argument(help="Name of the network, or its folder.")] = "small",
     corpus: Corpus = None,
-    pieces: Annotated[int | None, typer.Option(min=1, help="At most so many validation pieces.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer pieces: at most five minutes on two cores.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for report, pictures and MIDI.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file, too.")] = None,
+    threads: Threads = None,
+    seed: Seed = 0,
 ) -> None:
-    """NLL on held-out music, beside a 5-gram that read the same training split."""
-    from server.train import evaluate_model
+    """Prediction, continuations, accompaniments and answers on held-out music: a report with pictures and MIDI."""
+    from server.evaluate import evaluate_model
 
-    evaluate_model(model, _required(corpus), pieces=pieces, json_file=json_file)
+    settings = _settings(model=model, threads=threads or os.cpu_count())
+    evaluate_model(settings, _required(corpus), quick=quick, out=out, json_file=json_file, seed=seed)
 
 
 @app.command()

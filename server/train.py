@@ -1,8 +1,8 @@
-"""`tradefours train` and `evaluate`: the model's training code behind progress bars."""
+"""`tradefours train`: the model's training code behind a progress bar."""
 
 import json
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -11,15 +11,12 @@ from model.checkpoint import INDEX, save_network
 from model.networks.config import Sharing, preset
 from model.registry import WEIGHTS, load
 from model.training.corpus import Corpus, fingerprint, read_corpus
-from model.training.evaluation import compare, corpus_tokens
-from model.training.ngram import NGram
 from model.training.trainer import BEST, Progress, Trainer, TrainingPlan
 from model.training.validation import validation_crops
 from music.errors import BadSetting
-from server.outputs import check_output
 
 CACHE = Path("runs")
-VALIDATION_PIECES = 50  # while training; `evaluate` takes all
+VALIDATION_PIECES = 50  # while training
 
 
 def train_preset(
@@ -69,30 +66,6 @@ def ship_weights(folder: Path, name: str) -> None:
     about = json.loads((best / INDEX).read_text())["about"]
     save_network(network, WEIGHTS / name, about=about, bf16=True)
     print(f"{name} is in {WEIGHTS / name}")
-
-
-def evaluate_model(name: str, archive: Path, *, pieces: int | None, json_file: Path | None) -> None:
-    check_output(json_file)
-    network = load(name)
-    corpus = open_corpus(archive)
-    crops = validation_crops(corpus, length=network.config.context, most=pieces)
-    train = corpus.split("train")
-    with tqdm(total=len(train.pieces), desc="tokens for the 5-gram", unit=" pieces") as bar:
-        tokens = corpus_tokens(train, cache_of(archive, "tokens.npy"), bar.update)
-    ngram = NGram(tokens)
-    with tqdm(total=len(crops), desc=f"evaluating {name}", unit=" pieces") as bar:
-        comparison = compare(network, ngram, crops, bar.update)
-    print(
-        f"{name}: {len(crops)} validation pieces, {comparison.network.tokens} tokens, {comparison.network.notes} notes"
-    )
-    print(comparison.table())
-    if json_file is not None:
-        figures = {
-            "nll_per_note": comparison.network.per_note,
-            "nll_per_note_5gram": comparison.ngram.per_note,
-            **asdict(comparison),
-        }
-        json_file.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 def open_corpus(archive: Path) -> Corpus:

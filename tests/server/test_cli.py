@@ -141,10 +141,15 @@ def test_training_and_evaluating_from_an_archive(tmp_path: Path) -> None:
     assert "left out 1 files" in trained.stdout
     figures = tmp_path / "figures.json"
     run = tmp_path / "runs" / "tiny" / "best"
-    evaluated = tradefours("evaluate", run, *common, "--json", figures, cwd=tmp_path)
+    evaluated = tradefours("evaluate", run, *common, "--quick", "--json", figures, cwd=tmp_path)
     assert evaluated.returncode == 0, evaluated.stderr
     assert "| per note |" in evaluated.stdout
     assert json.loads(figures.read_text())["nll_per_note_5gram"] > 0
+    out = tmp_path / "runs" / "evaluation" / "best"
+    assert (out / "report.md").read_text() in evaluated.stdout
+    assert (out / "figures.json").read_text() == figures.read_text()
+    assert {"contact-sheet.png", "figures.png"} < {file.name for file in out.iterdir()}
+    assert read_midi(out / "listen" / "continuation-01-made.mid").notes
 
 
 def test_ctrl_c_ends_training_with_one_line_and_keeps_what_was_learnt(tmp_path: Path) -> None:

@@ -10,9 +10,7 @@ from model.checkpoint import load_network
 from model.networks.config import PRESETS
 from model.networks.decoder import Decoder
 from model.tokens.vocabulary import VOCABULARY
-from model.training.evaluation import compare, corpus_tokens
 from model.training.muon import Muon, orthogonal
-from model.training.ngram import NGram
 from model.training.trainer import BEST, Progress, Trainer, TrainingPlan
 from model.training.validation import validate, validation_crops
 from music.errors import BadCheckpoint
@@ -116,13 +114,3 @@ def test_nll_is_counted_per_token_note_and_attribute() -> None:
     assert nll.per_token == pytest.approx(uniform, rel=1e-5)
     assert nll.per_note == pytest.approx(uniform * nll.tokens / nll.notes, rel=1e-5)
     assert nll.by_attribute == pytest.approx(dict.fromkeys(("time", "part", "pitch", "velocity", "duration"), uniform))
-
-
-def test_the_comparison_scores_network_and_ngram_on_the_same_tokens(tmp_path: Path) -> None:
-    train_split = CORPUS.split("train")
-    tokens = corpus_tokens(train_split, tmp_path / "tokens.npy")
-    assert (corpus_tokens(train_split, tmp_path / "tokens.npy") == tokens).all()
-    comparison = compare(Decoder(PLAN.network), NGram(tokens), VALIDATION)
-    assert comparison.network.tokens == comparison.ngram.tokens
-    assert comparison.ngram.per_token < 1 < comparison.network.per_token
-    assert "| per note |" in comparison.table()

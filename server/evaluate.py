@@ -1,0 +1,83 @@
+"""`tradefours evaluate`: one report on a network, with pictures, figures as JSON, and MIDI to listen to."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from model.evaluation.contact_sheet import Cell, draw_contact_sheet
+from model.evaluation.evaluate import FULL, QUICK, Evaluation, Played, evaluate
+from model.evaluation.figures import flat
+from model.evaluation.passage import Passage
+from model.evaluation.plots import draw_figures
+from model.evaluation.prediction import Rivals, corpus_tokens
+from model.evaluation.report import PLOTS, SHEET, markdown
+from model.registry import load
+from model.training.corpus import Corpus
+from music.files import save_midi
+from server.engine_choice import load_engine
+from server.outputs import check_output
+from server.settings import Settings
+from server.synth import can_render, render
+from server.train import CACHE, cache_of, open_corpus
+
+SHOWN = 16  # continuations on the contact sheet: the first ones, whatever they are
+HEARD = 8  # accompaniments, and answers, as MIDI beside those
+
+
+def evaluate_model(
+    settings: Settings, archive: Path, *, quick: bool, out: Path | None, json_file: Path | None, seed: int
+) -> None:
+    """`out` is made where it is not there; without it the report goes to runs/evaluation/NAME."""
+    check_output(json_file)
+    name = Path(settings.model).name
+    folder = out or CACHE / "evaluation" / name
+    # An accompaniment holds a second sequence for a moment, so the engine has one to spare.
+    loaded = load_engine(settings.model_copy(update={"max_sessions": 16}))
+    network, corpus = load(settings.model), open_corpus(archive)
+    rivals = _read_rivals(corpus.split("train"), archive)
+    found = evaluate(network, loaded.engine, corpus, rivals, QUICK if quick else FULL, seed, _bar)
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_figures(found, folder / PLOTS, title=name)
+    draw_contact_sheet(_cells(found.continuations), folder / SHEET, title=f"{name}, seed {seed}")
+    command = f"tradefours evaluate {name}{' --quick' if quick else ''}"
+    text = markdown(found, name=name, seed=seed, backend=loaded.backend, command=command)
+    (folder / "report.md").write_text(text)
+    figures = json.dumps(flat(found), indent=1) + "\n"
+    (folder / "figures.json").write_text(figures)
+    if json_file is not None:
+        json_file.write_text(figures)
+    _save_music(found, folder / "listen")
+    print(text)
+    print(f"report, pictures and MIDI are in {folder}")
+
+
+def _read_rivals(train: Corpus, archive: Path) -> Rivals:
+    with tqdm(total=len(train.pieces), desc="tokens for the 5-gram", unit=" pieces") as bar:
+        return Rivals.reading(corpus_tokens(train, cache_of(archive, "tokens.npy"), bar.update))
+
+
+def _bar(name: str, count: int) -> Callable[[], object]:
+    return tqdm(total=count, desc=name).update
+
+
+def _cells(played: Played) -> list[Cell]:
+    shown = zip(played.trials[:SHOWN], played.machine[:SHOWN], strict=True)
+    return [Cell(f"{i}: {trial.source}", trial.prompt, machine) for i, (trial, machine) in enumerate(shown, 1)]
+
+
+def _save_music(found: Evaluation, folder: Path) -> None:
+    """What can be heard: prompt and machine one after the other; an accompaniment together with its melody."""
+    folder.mkdir(exist_ok=True)
+    heard: dict[str, Passage] = {}
+    kinds = (("continuation", found.continuations, SHOWN), ("accompaniment", found.accompaniments, HEARD))
+    for kind, played, most in (*kinds, ("answer", found.answers, HEARD)):
+        for i, (trial, machine) in enumerate(list(zip(played.trials, played.machine, strict=True))[:most], 1):
+            given = trial.truth.parts([len(trial.truth.programs) - 1] if kind == "accompaniment" else [])
+            heard[f"{kind}-{i:02}-{trial.source}"] = trial.prompt.then(machine.joined(given))
+    for name, passage in tqdm(heard.items(), desc="music to listen to"):
+        midi = folder / f"{name}.mid"
+        save_midi(passage.score(), midi)
+        if can_render():
+            render(midi, midi.with_suffix(".wav"))

@@ -1,0 +1,34 @@
+"""Bootstrap intervals, against scipy's."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import bootstrap
+
+from model.evaluation.intervals import Interval, mean_interval
+
+
+def test_the_interval_is_scipys_percentile_bootstrap() -> None:
+    values = np.random.default_rng(0).gamma(2, 1, 80)
+    ours = mean_interval(values.tolist())
+    theirs = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(1)).confidence_interval
+    assert ours.value == pytest.approx(values.mean())
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=0.03)
+
+
+def test_what_could_not_be_measured_does_not_count() -> None:
+    assert mean_interval([1.0, float("nan"), 3.0]).value == 2
+    assert math.isnan(mean_interval([float("nan")]).value)
+    assert math.isnan(mean_interval([]).low)
+
+
+def test_above_means_that_the_intervals_do_not_meet() -> None:
+    assert Interval(3, 2, 4).above(Interval(1, 0, 1.9))
+    assert not Interval(3, 2, 4).above(Interval(1, 0, 2.1))
+
+
+def test_small_figures_are_written_with_more_digits() -> None:
+    assert str(Interval(76.88, 75.2, 78.3)) == "76.9 (75.2 to 78.3)"
+    assert str(mean_interval([])) == "none"
+    assert str(Interval(0.1234, 0.1, 0.2)) == "0.123 (0.100 to 0.200)"
