@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from time import monotonic_ns
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.request import ProxyHandler, build_opener
 
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
@@ -133,6 +134,16 @@ class LiveClient:
         round_trip_ms = min(percentile(newest, 0.95) / 1e6, 10_000.0) if newest else None
         return await self._send(ClientHeartbeat(tick=self._tick(), ping_ns=monotonic_ns(), round_trip_ms=round_trip_ms))
 
+    async def recording(self) -> bytes:
+        """What has been played in this session so far, as a MIDI file: the humans and the machine on tracks apart."""
+        assert self.welcome is not None
+        scheme, _, rest = self.url.partition("://")
+        url = f"{scheme.replace('ws', 'http', 1)}://{rest.partition('/')[0]}/v1/sessions/{self.welcome.session}.mid"
+        try:
+            return await asyncio.to_thread(_fetch, url)
+        except OSError as error:
+            raise TradefoursError(f"expected a recording at {url}, got: {error}") from error
+
     async def __aiter__(self) -> AsyncIterator[ServerMessage]:
         """Every message after `welcome`. Ends after `bye`; raises TradefoursError when the connection is lost."""
         while (message := await self._unread.get()) is not None:
@@ -233,3 +244,10 @@ class LiveClient:
             self._unread.put_nowait(None)
         except TradefoursError as error:
             self._unread.put_nowait(error)
+
+
+def _fetch(url: str) -> bytes:
+    opener = build_opener(ProxyHandler({}))  # as for the socket: the server is near
+    with opener.open(url, timeout=OPEN_S) as response:
+        content: bytes = response.read()
+    return content

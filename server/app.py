@@ -1,4 +1,4 @@
-"""The routes: health, readiness, live play, the page that watches. Knows neither sockets nor how an engine is made."""
+"""The routes: health, readiness, live play, recordings, the page. Knows neither sockets nor how an engine is made."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI, Response, WebSocket
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
 from clients.live import tradefours_version
 from model.engine.work import Engine
+from music.files import write_midi
 from server.connection import LiveConnection
 from server.guard import LOOPBACK_NAMES, Guard
 from server.host import SessionHost
@@ -43,6 +44,7 @@ def build_app(settings: Settings, engine: Engine[Any], model_name: str, backend:
     app.state.stage = stage
     app.add_middleware(Guard, names=LOOPBACK_NAMES | {settings.host} if is_loopback(settings.host) else None)
     _add_health(app, stage)
+    _add_recordings(app, stage)
     _add_sockets(app, stage)
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
@@ -66,6 +68,18 @@ def _add_health(app: FastAPI, stage: Stage) -> None:
             "capacity": stage.settings.max_sessions,
         }
         return JSONResponse(body, 200 if body["ready"] else 503)
+
+
+def _add_recordings(app: FastAPI, stage: Stage) -> None:
+    @app.get("/v1/sessions/{session}.mid")
+    async def recording(session: str) -> Response:
+        """What was played, as a MIDI file; of sessions that are over, the newest are kept."""
+        seat = stage.played.get(session)
+        if seat is None:
+            return PlainTextResponse(f"expected a session that plays or has played lately, got {session!r}", 404)
+        score = await asyncio.to_thread(stage.host.recorded(seat))
+        content = await asyncio.to_thread(write_midi, score)
+        return Response(content, media_type="audio/midi")
 
 
 def _add_sockets(app: FastAPI, stage: Stage) -> None:

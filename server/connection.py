@@ -139,7 +139,8 @@ class LiveConnection:
         seat = self._stage.host.open(start, self._emitter(self._starts + 1), instead_of=self._seat)
         self._leave()
         self._starts += 1
-        self._seat = self._stage.seats[self.session] = seat
+        self._seat = seat
+        self._stage.began(self.session, seat)
         self._stage.gallery.show(WatchBegan(session=self.session, start=start))
 
     def _deliver(self, message: Heard) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from model.engine.work import BadStep, Engine, EngineFull, EngineSequence
 from music.errors import TradefoursError
+from music.score import Score
 from music.time import Nanos, Tick
 from server.numbers import HostStatus, Numbers
 from server.seat import Emit, Heard, Job, Refused, Seat
@@ -112,6 +113,11 @@ class SessionHost:
     def tick_of(self, seat: Seat) -> Tick | None:
         with self._lock:
             return seat.tick_at(self._now())
+
+    def recorded(self, seat: Seat) -> Callable[[], Score]:
+        """What has sounded in a session, which may be over; the score is made in any thread, as it takes time."""
+        with self._lock:
+            return seat.session.recorded()
 
     def close(self, seat: Seat) -> None:
         """End a session and free its memory. Closing again does nothing."""

@@ -9,6 +9,7 @@ from server.seat import Seat
 from server.settings import Settings
 from server.watch import Gallery, WatchStatus
 
+REMEMBERED: Final = 64  # sessions whose recordings can be had
 GOODBYE_S: Final = 1.5  # clients have this long to take their leave
 
 
@@ -30,6 +31,7 @@ class Stage:
     is_closing: bool = False
     connections: set[Leaving] = field(default_factory=set)
     seats: dict[str, Seat] = field(default_factory=dict)  # of the live sessions, by their names
+    played: dict[str, Seat] = field(default_factory=dict)  # the newest, live or over, for their recordings
 
     @property
     def trouble(self) -> str | None:
@@ -50,6 +52,13 @@ class Stage:
             trouble=self.trouble,
             ticks={name: self.host.tick_of(seat) for name, seat in self.seats.items()},
         )
+
+    def began(self, session: str, seat: Seat) -> None:
+        self.seats[session] = seat
+        self.played.pop(session, None)
+        self.played[session] = seat
+        for oldest in list(self.played)[:-REMEMBERED]:
+            del self.played[oldest]
 
     async def clear(self, reason: str) -> None:
         """Let nobody in, and see everybody out."""

@@ -63,6 +63,7 @@ class LivePlan:
         self._committed: list[int] = []  # since the last `take`, as are the next two
         self._cancelled: list[int] = []
         self._silenced = False
+        self._over: list[Note] = []  # sounded, since the last `take_over`
 
     def add(self, note: Note) -> None:
         self._notes.append(Planned(self._ids, note))
@@ -105,6 +106,7 @@ class LivePlan:
                 planned.become(Life.SOUNDING)
             if planned.life is Life.SOUNDING and planned.note.end <= now:
                 planned.become(Life.DONE)
+                self._over.append(planned.note)
         self._forget_over()
         return expired
 
@@ -118,6 +120,7 @@ class LivePlan:
                 planned.become(Life.DONE)
                 if planned.note.end > now:
                     cut.append(replace(planned.note, duration=max(1, now - planned.note.onset)))
+                self._over.append(cut[-1] if planned.note.end > now else planned.note)
         self._silenced = True
         return self._cancel_where(lambda planned: planned.life is not Life.DONE), cut
 
@@ -137,6 +140,11 @@ class LivePlan:
             planned.is_told = True
         self._committed, self._cancelled, self._silenced = [], [], False
         return plan
+
+    def take_over(self) -> list[Note]:
+        """The notes that have sounded to their end since the last call."""
+        over, self._over = self._over, []
+        return over
 
     def next_change(self, now: Tick) -> Tick | None:
         """The earliest tick at which `advance` and `take` have something to tell."""

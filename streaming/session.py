@@ -4,8 +4,9 @@ A pure state machine. Knows no clock, no socket and no network: whoever owns it 
 for, and sleeps until `next_wake`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from model.engine.work import Draw, Step
 from model.tokens.codec import duration_token
@@ -13,7 +14,7 @@ from model.tokens.grammar import finished_note
 from model.tokens.vocabulary import DURATION, DURATION_STEPS, TICKS_PER_STEP
 from music.errors import BadSetting
 from music.events import NoteOff, NoteOn
-from music.score import Note
+from music.score import Note, Score
 from music.time import Tick
 from streaming.choices import Scene, draw
 from streaming.clicks import count_in
@@ -21,6 +22,7 @@ from streaming.keys import Keys
 from streaming.messages import Control, Pedal, Plan, PlayerPart, PromptNote, Start, Transport
 from streaming.pace import Pace, Rung
 from streaming.plan import LivePlan
+from streaming.recording import Recording
 from streaming.relief import WANTED, Relief
 from streaming.scribe import Line, Scribe
 from streaming.settings import Settings
@@ -43,6 +45,7 @@ class Session:
         self._pace = Pace(lead=self._settings.lead, commit=self._settings.commit, lookahead=self._settings.lookahead)
         self._plan = LivePlan(self._settings.commit)
         self._scribe = Scribe(self._settings.header, capacity - SPARE_TOKENS)
+        self._recording = Recording()
         self._turn: Turn | None = None
         self._given: Turn | None = None  # the newest turn that came by itself
         self._asked: Line | Turn | None = None  # whose token the engine is drawing
@@ -74,6 +77,13 @@ class Session:
     def sounding(self, now: Tick) -> tuple[int, ...]:
         """Ids of the notes that sound at `now`, by the plan."""
         return self._plan.sounding(now)
+
+    def recorded(self) -> Callable[[], Score]:
+        """Everything that has sounded to its end, humans and machine on parts of their own.
+
+        What is returned makes the score, in any thread: for a long set that takes its time.
+        """
+        return partial(self._recording.copy().score, self._settings.header, self._settings.human)
 
     # ---- events in -----------------------------------------------------------------------------------
 
@@ -133,7 +143,9 @@ class Session:
 
     def _release(self, released: tuple[Line, int] | None) -> None:
         if released:
-            self._scribe.release(*released)
+            line, duration = released
+            self._scribe.release(line, duration)
+            self._recording.add(Note(line.onset, line.part, line.pitch, line.velocity, duration))
 
     def _follow(self, settings: Settings, now: Tick) -> None:
         """New settings: what is not promised is written anew."""
@@ -363,6 +375,9 @@ class Session:
             self._scribe.remove(expired, now)
             self._pace.late += len(expired)
             self._asked = None
+        for note in self._plan.take_over():
+            if note.onset >= self._settings.count_in:
+                self._recording.add(note)
         plan = self._plan.take(self._heard_seq)
         if plan is None and self._owes_word:
             plan = Plan(answers_seq=self._heard_seq)

@@ -10,7 +10,9 @@ import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from clients.live import tradefours_version
+from clients.live import LiveClient, tradefours_version
+from music.files import read_midi
+from music.time import Tick
 from server.app import PAGE
 from tests.server.running import PATIENCE_S, Running, run_server, say
 from tests.server.test_connection import close_code
@@ -102,6 +104,22 @@ def test_nothing_outside_the_page_is_served(running: Running) -> None:
 
 
 # ---- watching -------------------------------------------------------------------------------------------
+
+
+async def test_what_was_played_can_be_had_as_a_midi_file_while_it_plays_and_afterwards(running: Running) -> None:
+    async with LiveClient(f"ws://127.0.0.1:{running.port}/v1/live", tick=lambda: Tick(600)) as live:
+        await live.start(mode="answer")
+        await live.note(0, 60, 90)
+        await live.note(333, 60, 0)
+        async with asyncio.timeout(PATIENCE_S):
+            while b"\x90" not in (content := await live.recording()):  # the engine's thread has not heard it yet
+                await asyncio.sleep(0.01)
+        name = live.welcome.session if live.welcome else ""
+    score = read_midi(content)
+    assert [(note.onset, note.pitch, note.duration) for note in score.notes] == [(0, 60, 333)]
+    assert [part.name for part in score.parts] == ["Human 1"]
+    assert get(running, f"/v1/sessions/{name}.mid").content == content
+    assert get(running, "/v1/sessions/nobody.mid").status_code == 404
 
 
 async def test_a_watcher_sees_the_notes_of_both_and_who_comes_and_goes(running: Running) -> None:
