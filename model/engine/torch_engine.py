@@ -5,12 +5,11 @@ Eager PyTorch on whatever device the network is. One thread calls it at a time. 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from math import isfinite
 
 import torch
 from torch import Tensor
 
+from model.engine.checks import check_distinct, check_step
 from model.engine.dice import uniform
 from model.engine.processors import processors_of, sample
 from model.engine.work import BadStep, Draw, EngineFull, Step
@@ -73,10 +72,11 @@ class TorchEngine:
 
     def run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[int | None]:
         """All of the work, or where any of it is bad, BadStep and none of it."""
+        vocabulary = self._network.config.vocabulary
         for sequence, step in work:
-            self._check(sequence, step)
-        if len({id(sequence) for sequence, _ in work}) < len(work):
-            raise BadStep(f"expected one step for each sequence, got {len(work)} with a sequence twice")
+            self._check_open(sequence)
+            check_step(step, length=sequence.length, capacity=self.capacity, vocabulary=vocabulary)
+        check_distinct([sequence for sequence, _ in work])
         if self._threads is not None and torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
         pending = [self._rewind(sequence, step) for sequence, step in work]
@@ -125,25 +125,3 @@ class TorchEngine:
     def _check_open(self, sequence: TorchSequence) -> None:
         if sequence not in self._open:
             raise BadStep("expected an open sequence of this engine, got one that is closed or another's")
-
-    def _check(self, sequence: TorchSequence, step: Step) -> None:
-        self._check_open(sequence)
-        vocabulary = self._network.config.vocabulary
-        if not 0 <= step.keep <= sequence.length:
-            raise BadStep(f"expected to keep 0 to {sequence.length} tokens, got {step.keep}")
-        length = step.keep + len(step.append)
-        if length > self.capacity:
-            raise BadStep(f"expected at most {self.capacity} tokens in a sequence, got {length}")
-        if any(not 0 <= token < vocabulary for token in step.append):
-            raise BadStep(f"expected token ids of 0 to {vocabulary - 1}, got {min(step.append)} to {max(step.append)}")
-        if step.draw is None:
-            return
-        if length == 0:
-            raise BadStep("expected tokens before a draw, got an empty sequence")
-        edges = [0, *(edge for span in step.draw.allowed for edge in span), vocabulary]
-        in_order = all(a <= b for a, b in pairwise(edges))
-        if not step.draw.allowed or not in_order or any(start == stop for start, stop in step.draw.allowed):
-            raise BadStep(f"expected ascending, non-empty ranges of token ids to draw from, got {step.draw.allowed}")
-        for token, by in step.draw.bias:
-            if not (0 <= token < vocabulary and isfinite(by)):
-                raise BadStep(f"expected finite offsets of token ids of 0 to {vocabulary - 1}, got {by} of {token}")

@@ -9,7 +9,7 @@ from model.networks.config import NetworkConfig, Sharing
 from model.networks.decoder import Decoder
 from model.tokens.vocabulary import VOCABULARY
 
-SMALL = NetworkConfig(layers=2, width=32, heads=8, head_size=8, hidden=48, context=96, window=4)
+SMALL = NetworkConfig(layers=2, width=64, heads=8, head_size=16, hidden=128, context=96, window=4)
 
 
 def random_network(sharing: Sharing = Sharing.ROUTED, *, context: int = SMALL.context, seed: int = 0) -> Decoder:

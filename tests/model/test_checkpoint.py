@@ -179,7 +179,7 @@ def test_metadata_without_a_network_is_refused(one_file: Path, said: str) -> Non
     ("name", "value", "reason"),
     [
         ("experts", 8, "too many or too few: experts"),
-        ("width", "32", "expected a number for width in .*, got '32'"),
+        ("width", "64", "expected a number for width in .*, got '64'"),
         ("layers", True, "expected a number for layers"),
         ("layers", 2.0, "expected a number for layers"),
         ("layers", None, "expected a number for layers"),
@@ -190,7 +190,7 @@ def test_metadata_without_a_network_is_refused(one_file: Path, said: str) -> Non
         ("layers", 10**9, "expected weights of 1000000000 layers"),
         ("layers", 3, r"expected blocks\.2\..* to be .*, got nothing"),
         ("layers", 1, r"expected blocks\.1\..* to be absent, got"),
-        ("width", 64, r"expected .* to be \(.*64.*\), got \(.*32.*\)"),
+        ("width", 128, r"expected .* to be \(.*128.*\), got \(.*64.*\)"),
         ("context", 2**40, "expected a context of at most"),
         ("rope_base", float("nan"), "expected positive sizes"),
     ],
@@ -207,7 +207,7 @@ def test_a_setting_left_out_is_refused(one_file: Path) -> None:
 
 def test_a_tensor_left_out_is_named(one_file: Path) -> None:
     rewrite(one_file, lambda _, tensors: tensors.pop("norm.weight"))
-    refused(one_file, r"expected norm\.weight in .* to be \(32,\), got nothing")
+    refused(one_file, r"expected norm\.weight in .* to be \(64,\), got nothing")
 
 
 def test_a_tensor_too_many_is_named(one_file: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_tensor_too_many_is_named(one_file: Path) -> None:
 
 
 def test_whole_numbers_are_no_weights(one_file: Path) -> None:
-    rewrite(one_file, lambda _, tensors: tensors.update({"norm.weight": torch.ones(32, dtype=torch.int32)}))
+    rewrite(one_file, lambda _, tensors: tensors.update({"norm.weight": torch.ones(64, dtype=torch.int32)}))
     refused(one_file, r"expected norm\.weight in .* to be of floats, got torch.int32")
 
 

@@ -82,7 +82,7 @@ def test_a_grouped_network_starts_out_minding_its_own_attributes() -> None:
 def test_a_groups_leaning_is_felt_by_that_groups_heads_alone() -> None:
     network = random_network(Sharing.GROUPED)
     attention, tokens = network.blocks[0].get_submodule("attention"), torch.tensor([MUSIC])
-    attention.get_parameter("out.weight").data = torch.eye(64)[:, :64]
+    attention.get_parameter("out.weight").data = torch.eye(128)
     x = torch.randn(1, len(MUSIC), network.config.width, generator=torch.Generator().manual_seed(3))
     before = attention(x, network.tag(tokens), network.rotary(0, len(MUSIC)))
     attention.get_parameter("leaning").data[2] += torch.tensor([0.0, 0, 3, 0, 0])
@@ -93,7 +93,7 @@ def test_a_groups_leaning_is_felt_by_that_groups_heads_alone() -> None:
 
 def test_turned_scores_depend_on_distance_alone() -> None:
     network = random_network()
-    query, key = torch.randn(2, 1, 8, generator=torch.Generator().manual_seed(5))
+    query, key = torch.randn(2, 1, 16, generator=torch.Generator().manual_seed(5))
 
     def score(at: int, back: int) -> float:
         turned = rotate(query, network.rotary(at, at + 1)) @ rotate(key, network.rotary(at - back, at - back + 1)).T

@@ -1,0 +1,39 @@
+"""What every engine refuses, before it changes anything. Knows no network, only its sizes."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import isfinite
+
+from model.engine.work import BadStep, Draw, Step
+
+
+def check_step(step: Step, *, length: int, capacity: int, vocabulary: int) -> None:
+    """Raises BadStep for what a sequence of `length` tokens cannot do."""
+    if not 0 <= step.keep <= length:
+        raise BadStep(f"expected to keep 0 to {length} tokens, got {step.keep}")
+    longer = step.keep + len(step.append)
+    if longer > capacity:
+        raise BadStep(f"expected at most {capacity} tokens in a sequence, got {longer}")
+    if step.append and not 0 <= min(step.append) <= max(step.append) < vocabulary:
+        raise BadStep(f"expected token ids of 0 to {vocabulary - 1}, got {min(step.append)} to {max(step.append)}")
+    if step.draw is None:
+        return
+    if longer == 0:
+        raise BadStep("expected tokens before a draw, got an empty sequence")
+    check_draw(step.draw, vocabulary)
+
+
+def check_draw(draw: Draw, vocabulary: int) -> None:
+    edges = [0, *(edge for span in draw.allowed for edge in span), vocabulary]
+    in_order = all(a <= b for a, b in pairwise(edges))
+    if not draw.allowed or not in_order or any(start == stop for start, stop in draw.allowed):
+        raise BadStep(f"expected ascending, non-empty ranges of token ids to draw from, got {draw.allowed}")
+    for token, by in draw.bias:
+        if not (0 <= token < vocabulary and isfinite(by)):
+            raise BadStep(f"expected finite offsets of token ids of 0 to {vocabulary - 1}, got {by} of {token}")
+
+
+def check_distinct(sequences: Sequence[object]) -> None:
+    """One step for each sequence: what a second one would mean is not said anywhere."""
+    if len({id(sequence) for sequence in sequences}) < len(sequences):
+        raise BadStep(f"expected one step for each sequence, got {len(sequences)} with a sequence twice")

@@ -1,0 +1,134 @@
+// The C interface: what model/engine/native/library.py calls. No exception crosses it.
+#include <algorithm>
+#include <new>
+
+#include "decoder.h"
+#include "draw.h"
+
+#if defined(_MSC_VER) && defined(_M_X64)
+#include <intrin.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+#if defined(_WIN32)
+#define EXPORT extern "C" __declspec(dllexport)
+#else
+#define EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+struct Work {
+    Sequence* sequence;
+    const int32_t* append;
+    int32_t append_count;
+    int32_t keep;      // the sequence is rewound to so many tokens first
+    const Draw* draw;  // null without
+    float* logits;     // of the draw's ranges, at their token ids, for whoever wants to see them; null without
+    int32_t token;     // the answer
+};
+
+namespace {
+#if defined(__x86_64__) || defined(_M_X64)
+#if defined(_MSC_VER) && !defined(__clang__)
+bool has(int leaf, int which, int bit) {
+    int words[4];
+    __cpuidex(words, leaf, 0);
+    return words[which] >> bit & 1;
+}
+bool system_keeps(unsigned long long state) { return has(1, 2, 27) && (_xgetbv(0) & state) == state; }
+bool has_avx2() { return system_keeps(6) && has(7, 1, 5) && has(1, 2, 12); }
+bool has_avx512() { return system_keeps(0xe6) && has(7, 1, 16) && has(7, 1, 17) && has(7, 1, 30) && has(7, 2, 11); }
+#else
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_avx512() {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vnni");
+}
+#endif
+#elif defined(__aarch64__) && defined(__linux__)
+bool has_dotprod() { return getauxval(AT_HWCAP) >> 20 & 1; }  // HWCAP_ASIMDDP
+#elif defined(__aarch64__)
+bool has_dotprod() { return true; }  // every Apple M
+#endif
+
+// The paths that this processor can run, fastest first.
+std::vector<const Kernels*> paths() {
+    std::vector<const Kernels*> found;
+#if defined(__x86_64__) || defined(_M_X64)
+    if (has_avx512()) found.push_back(&avx512_kernels);
+    if (has_avx2()) found.push_back(&avx2_kernels);
+#elif defined(__aarch64__)
+    if (has_dotprod()) found.push_back(&neon_kernels);
+#endif
+    found.push_back(&plain_kernels);
+    return found;
+}
+}  // namespace
+
+// The name of the path of that rank, or null past the last.
+EXPORT const char* tradefours_path(int rank) {
+    const auto all = paths();
+    return rank < static_cast<int>(all.size()) ? all[rank]->name : nullptr;
+}
+
+EXPORT Decoder* tradefours_decoder(const Shape* shape, const TokenTable* table, const float* embedding,
+                                   const float* norm, const LayerTensors* layers, int path) {
+    try {
+        return new Decoder(*shape, *table, embedding, norm, layers, *paths().at(path));
+    } catch (const std::exception&) {
+        return nullptr;
+    }
+}
+
+EXPORT void tradefours_free_decoder(Decoder* decoder) { delete decoder; }
+
+EXPORT int64_t tradefours_weight_bytes(const Decoder* decoder) { return decoder->weight_bytes(); }
+
+EXPORT Sequence* tradefours_sequence(const Decoder* decoder) {
+    try {
+        return new Sequence(decoder->shape);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
+EXPORT Sequence* tradefours_fork(const Decoder* decoder, const Sequence* sequence) {
+    try {
+        return decoder->fork(*sequence).release();
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
+EXPORT int64_t tradefours_sequence_bytes(const Sequence* sequence) { return sequence->bytes(); }
+
+EXPORT void tradefours_free_sequence(Sequence* sequence) { delete sequence; }
+
+// All the work, in passes of at most kRows tokens. Tokens and lengths have been checked.
+EXPORT void tradefours_run(Decoder* decoder, Work* work, int count) {
+    Row rows[kRows];
+    struct { Work* work; int row; } drawing[kRows];
+    int filled = 0, draws = 0;
+    const auto flush = [&] {
+        decoder->pass(rows, filled);
+        for (int d = 0; d < draws; d++) {
+            const Draw& wish = *drawing[d].work->draw;
+            const int32_t* ranges = wish.ranges;
+            const int first = ranges[0], last = ranges[2 * wish.range_count - 1];
+            const float* logits = decoder->logits(drawing[d].row, first, last);
+            if (float* out = drawing[d].work->logits) std::copy(logits + first, logits + last, out + first);
+            drawing[d].work->token = draw(wish, logits);
+        }
+        filled = draws = 0;
+    };
+    for (Work* w = work; w < work + count; w++) {
+        w->sequence->length = w->keep;
+        for (int i = 0; i < w->append_count; i++) {
+            rows[filled++] = {w->sequence, w->append[i]};
+            if (i + 1 == w->append_count && w->draw) drawing[draws++] = {w, filled - 1};
+            if (filled == kRows) flush();
+        }
+    }
+    if (filled) flush();
+}

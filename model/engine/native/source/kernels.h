@@ -1,0 +1,71 @@
+// What a processor must be able to do for the decoder. One table of these for each path; the decoder knows no other.
+//
+// Weights and keys lie in blocks of 16 rows (of a matrix) or 16 tokens (of a cache), so that every path, whatever its
+// vector width, reads memory in order. docs/engine.md draws the layouts.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+constexpr int kBlock = 16;
+constexpr int kGroup = 64;  // int8 weights and activations share a scale in groups of so many columns
+constexpr int kTile = 4;    // the most rows, or queries, that one pass over a block serves
+constexpr int kSpans = 2;
+
+enum class Format : int32_t { f32, bf16, int8 };
+
+// A matrix in blocks of 16 rows; both sides are padded with zeros.
+struct Packed {
+    Format format;
+    int rows;     // a multiple of 16
+    int columns;  // a multiple of 64
+    uint8_t* data;
+    size_t block_bytes;
+};
+
+// The input of a matrix product: row by row, and for int8 weights also in groups of 64 with a scale each.
+struct Activations {
+    int columns;  // a multiple of 64; what pads is zero
+    float* values;
+    int8_t* rounded;
+    float* scales;
+    int32_t* sums;  // of each group's rounded values
+};
+
+// Keys and values of some tokens, and which of them a query sees.
+struct Span {
+    const void* keys;
+    const void* values;
+    const uint8_t* attributes;  // of the tokens, for a lean; null without
+};
+struct Reach { int begin, end; };
+struct Query {
+    const float* vector;  // (head_size), scaled and turned
+    float* out;           // (head_size)
+    const float* lean;    // added to the score of a key by its attribute; null without
+    Reach reach[kSpans];
+};
+
+struct Kernels {
+    const char* name;
+    int weight_bias;  // added to int8 weights when they are packed
+
+    void (*round_row)(const Activations&, int row);
+    // out[row * stride + r - first] = matrix row r . activations row, for r of first..last, row of rows[0..n).
+    void (*multiply)(const Packed&, int first, int last, const Activations&, const int* rows, int n, float* out,
+                     size_t stride);
+    // `scores` holds `room` floats for each of at most kTile queries, all of which share the spans.
+    void (*attend)(const Span*, int spans, const Query*, int n, int head_size, Format, float* scores, size_t room);
+    void (*normalise)(const float* x, const float* gain, float* out, int n);
+    void (*turn)(float* x, const float* cos, const float* sin, int half, float scale);
+    void (*gate)(const float* gate_up, float* out, int n);  // silu(gate) * up
+    void (*add)(float* x, const float* y, int n);
+};
+
+extern const Kernels plain_kernels, avx2_kernels, avx512_kernels, neon_kernels;
+
+inline uint16_t to_bf16(float x) {  // to nearest, ties to even
+    uint32_t bits;
+    std::memcpy(&bits, &x, 4);
+    return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}

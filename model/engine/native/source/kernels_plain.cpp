@@ -1,0 +1,13 @@
+#include "kernels.h"
+
+#include <algorithm>
+#include <climits>
+#include <cmath>
+#include <cstring>
+
+namespace {
+#include "simd_plain.h"
+#include "kernels_impl.h"
+}  // namespace
+
+const Kernels plain_kernels = {"plain", kWeightBias, round_row, multiply, attend, normalise, turn, gate, add};

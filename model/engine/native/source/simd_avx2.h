@@ -1,0 +1,51 @@
+// Eight floats at a time: x86 with AVX2, FMA and F16C, which is every PC since 2013 to 2015.
+
+constexpr int kLanes = 8;
+constexpr int kWeightBias = 0;  // int8 weights are stored as they are
+
+struct Floats { __m256 v; };
+struct Ints { __m256i v; };
+
+inline Floats broadcast(float x) { return {_mm256_set1_ps(x)}; }
+inline Floats load(const float* p) { return {_mm256_loadu_ps(p)}; }
+inline void store(float* p, Floats a) { _mm256_storeu_ps(p, a.v); }
+inline Floats operator+(Floats a, Floats b) { return {_mm256_add_ps(a.v, b.v)}; }
+inline Floats operator-(Floats a, Floats b) { return {_mm256_sub_ps(a.v, b.v)}; }
+inline Floats operator*(Floats a, Floats b) { return {_mm256_mul_ps(a.v, b.v)}; }
+inline Floats operator/(Floats a, Floats b) { return {_mm256_div_ps(a.v, b.v)}; }
+inline Floats max(Floats a, Floats b) { return {_mm256_max_ps(a.v, b.v)}; }
+inline Floats fma(Floats a, Floats b, Floats c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+inline Floats nearest(Floats a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+inline Floats magnitude(Floats a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+
+// a * 2**n, n whole.
+inline Floats scale_by_power(Floats a, Floats n) {
+    return {_mm256_castsi256_ps(
+        _mm256_add_epi32(_mm256_castps_si256(a.v), _mm256_slli_epi32(_mm256_cvtps_epi32(n.v), 23)))};
+}
+
+// bf16 numbers lie in pairs; a bf16 number is the upper half of a float.
+inline Floats first_of_pairs(const uint16_t* p) {
+    return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), 16))};
+}
+inline Floats second_of_pairs(const uint16_t* p) {
+    const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return {_mm256_castsi256_ps(_mm256_and_si256(both, _mm256_set1_epi32(static_cast<int>(0xffff0000))))};
+}
+
+inline Ints broadcast_int(int32_t x) { return {_mm256_set1_epi32(x)}; }
+inline Floats to_floats(Ints a) { return {_mm256_cvtepi32_ps(a.v)}; }
+
+// The product instruction wants one side without a sign: the activation gives its sign to the weight.
+struct Quad { __m256i value, size; };  // four activations, for every lane
+inline Quad quad(const int8_t* p) {
+    int32_t four;
+    std::memcpy(&four, p, 4);
+    const __m256i value = _mm256_set1_epi32(four);
+    return {value, _mm256_abs_epi8(value)};
+}
+inline Ints add_products(Ints sum, const uint8_t* weights, Quad a) {
+    const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights));
+    const __m256i pairs = _mm256_maddubs_epi16(a.size, _mm256_sign_epi8(w, a.value));  // |sum| <= 2 * 127 * 127
+    return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+}

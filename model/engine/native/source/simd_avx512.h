@@ -1,0 +1,44 @@
+// Sixteen floats at a time: x86 with AVX-512 (F, BW, DQ, VL) and its int8 products (VNNI).
+
+constexpr int kLanes = 16;
+constexpr int kWeightBias = 128;  // the product instruction wants weights without a sign: stored as weight + 128
+
+struct Floats { __m512 v; };
+struct Ints { __m512i v; };
+
+inline Floats broadcast(float x) { return {_mm512_set1_ps(x)}; }
+inline Floats load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline void store(float* p, Floats a) { _mm512_storeu_ps(p, a.v); }
+inline Floats operator+(Floats a, Floats b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline Floats operator-(Floats a, Floats b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline Floats operator*(Floats a, Floats b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline Floats operator/(Floats a, Floats b) { return {_mm512_div_ps(a.v, b.v)}; }
+inline Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
+inline Floats fma(Floats a, Floats b, Floats c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline Floats nearest(Floats a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT)}; }
+inline Floats magnitude(Floats a) { return {_mm512_abs_ps(a.v)}; }
+
+// a * 2**n, n whole.
+inline Floats scale_by_power(Floats a, Floats n) { return {_mm512_scalef_ps(a.v, n.v)}; }
+
+// bf16 numbers lie in pairs; a bf16 number is the upper half of a float.
+inline Floats first_of_pairs(const uint16_t* p) {
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16))};
+}
+inline Floats second_of_pairs(const uint16_t* p) {
+    return {_mm512_castsi512_ps(
+        _mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32(static_cast<int>(0xffff0000))))};
+}
+
+inline Ints broadcast_int(int32_t x) { return {_mm512_set1_epi32(x)}; }
+inline Floats to_floats(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
+
+struct Quad { __m512i value; };  // four activations, for every lane
+inline Quad quad(const int8_t* p) {
+    int32_t four;
+    std::memcpy(&four, p, 4);
+    return {_mm512_set1_epi32(four)};
+}
+inline Ints add_products(Ints sum, const uint8_t* weights, Quad a) {
+    return {_mm512_dpbusd_epi32(sum.v, _mm512_loadu_si512(weights), a.value)};
+}

@@ -1,0 +1,50 @@
+// Four floats at a time in standard C++17: for any processor, and as the measure of the other paths.
+
+constexpr int kLanes = 4;
+constexpr int kWeightBias = 0;  // int8 weights are stored as they are
+
+struct Floats { float v[kLanes]; };
+struct Ints { int32_t v[kLanes]; };
+
+template <class F> inline Floats each(F f) {
+    Floats out;
+    for (int i = 0; i < kLanes; i++) out.v[i] = f(i);
+    return out;
+}
+inline Floats broadcast(float x) { return each([&](int) { return x; }); }
+inline Floats load(const float* p) { return each([&](int i) { return p[i]; }); }
+inline void store(float* p, Floats a) { std::memcpy(p, a.v, sizeof a.v); }
+inline Floats operator+(Floats a, Floats b) { return each([&](int i) { return a.v[i] + b.v[i]; }); }
+inline Floats operator-(Floats a, Floats b) { return each([&](int i) { return a.v[i] - b.v[i]; }); }
+inline Floats operator*(Floats a, Floats b) { return each([&](int i) { return a.v[i] * b.v[i]; }); }
+inline Floats operator/(Floats a, Floats b) { return each([&](int i) { return a.v[i] / b.v[i]; }); }
+inline Floats max(Floats a, Floats b) { return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; }); }
+inline Floats fma(Floats a, Floats b, Floats c) { return a * b + c; }
+inline Floats nearest(Floats a) { return each([&](int i) { return std::nearbyint(a.v[i]); }); }
+inline Floats magnitude(Floats a) { return each([&](int i) { return std::fabs(a.v[i]); }); }
+
+// a * 2**n, n whole.
+inline Floats scale_by_power(Floats a, Floats n) {
+    return each([&](int i) { return std::ldexp(a.v[i], static_cast<int>(n.v[i])); });
+}
+
+// bf16 numbers lie in pairs; a bf16 number is the upper half of a float.
+inline float widened(uint16_t x) {
+    const uint32_t bits = static_cast<uint32_t>(x) << 16;
+    float out;
+    std::memcpy(&out, &bits, 4);
+    return out;
+}
+inline Floats first_of_pairs(const uint16_t* p) { return each([&](int i) { return widened(p[2 * i]); }); }
+inline Floats second_of_pairs(const uint16_t* p) { return each([&](int i) { return widened(p[2 * i + 1]); }); }
+
+inline Ints broadcast_int(int32_t x) { return {{x, x, x, x}}; }
+inline Floats to_floats(Ints a) { return each([&](int i) { return static_cast<float>(a.v[i]); }); }
+
+using Quad = const int8_t*;  // four activations, for every lane
+inline Quad quad(const int8_t* p) { return p; }
+inline Ints add_products(Ints sum, const uint8_t* weights, Quad a) {
+    for (int i = 0; i < kLanes; i++)
+        for (int j = 0; j < 4; j++) sum.v[i] += static_cast<int8_t>(weights[4 * i + j]) * a[j];
+    return sum;
+}

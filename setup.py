@@ -1,0 +1,61 @@
+"""Builds the native engine with whatever C++ compiler is there; without one the install succeeds and torch serves.
+
+The library has a plain C interface and needs no header of Python's, so it is built by the compiler alone: each path's
+kernels with that processor's instructions, the rest for any.
+"""
+
+import platform
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+SOURCE = Path("model/engine/native/source")
+PATHS = {  # machine -> kernels -> flags of GCC and Clang, flags of MSVC
+    "x86_64": {
+        "avx2": (["-mavx2", "-mfma"], ["/arch:AVX2"]),
+        "avx512": (
+            # GCC 12 takes the unset halves of its own AVX-512 functions for a mistake of ours.
+            ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", "-Wno-maybe-uninitialized"],
+            ["/arch:AVX512"],
+        ),
+    },
+    "arm64": {"neon": (["-march=armv8.2-a+dotprod"], [])},
+}
+MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
+COMMON = (
+    ["-std=c++17", "-O3", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-g0"],
+    ["/std:c++17", "/O2", "/EHsc"],
+)
+
+
+class BuildEngine(build_ext):
+    """One shared library, beside the Python code that loads it."""
+
+    def get_ext_filename(self, fullname: str) -> str:
+        suffix = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+        return str(Path(*fullname.split("."))) + suffix
+
+    def build_extension(self, ext: Extension) -> None:
+        msvc = self.compiler.compiler_type == "msvc"
+        kernels = {"plain": ([], []), **PATHS.get(MACHINES.get(platform.machine().lower(), ""), {})}
+        flags = {SOURCE / f"kernels_{name}.cpp": both[msvc] for name, both in kernels.items()}
+        flags |= {SOURCE / f"{name}.cpp": [] for name in ("decoder", "draw", "engine")}
+
+        def compiled(source: Path) -> str:
+            postargs = COMMON[msvc] + flags[source]
+            return self.compiler.compile([str(source)], output_dir=self.build_temp, extra_postargs=postargs)[0]
+
+        with ThreadPoolExecutor() as pool:
+            objects = list(pool.map(compiled, flags))
+        to = Path(self.get_ext_fullpath(ext.name))
+        to.parent.mkdir(parents=True, exist_ok=True)
+        self.compiler.link_shared_object(objects, str(to), target_lang="c++")
+
+
+setup(
+    ext_modules=[Extension("model.engine.native.tradefours_engine", sources=[], depends=[], optional=True)],
+    cmdclass={"build_ext": BuildEngine},
+)
