@@ -34,7 +34,7 @@ format: setup ## Put the code in order
 	$(BIN)/ruff format
 
 # --no-compile: what is never imported need not be compiled; 55 s of set-up instead of 69 on two cores.
-$(INSTALLED): pyproject.toml | $(BIN)/pip
+$(INSTALLED): pyproject.toml setup.py $(wildcard model/engine/native/source/*) | $(BIN)/pip
 	$(BIN)/pip install --no-compile --disable-pip-version-check --editable '.[server,dev]'
 	@touch $@
 

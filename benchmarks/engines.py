@@ -3,10 +3,14 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import torch
 
+from model.engine.backends import AnyEngine
+from model.engine.native.decoder import Format
+from model.engine.native.engine import NativeEngine
+from model.engine.native.library import NativeUnavailable, library
 from model.engine.torch_engine import TorchEngine
 from model.engine.work import Draw, Engine, Sampling, Step
 from model.networks.config import NetworkConfig, Sharing, preset
@@ -22,13 +26,6 @@ EIGHTH: Final = TICKS_PER_QUARTER // 2
 LIKELIEST: Final = Draw(allowed=((0, VOCABULARY),), sampling=Sampling(temperature=0.0))  # of all, as the peers draw
 
 
-class Accounting(Engine[Any], Protocol):
-    """An engine that tells what the caches of its open sequences take."""
-
-    @property
-    def kv_bytes(self) -> int: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Backend:
     """One of our engines, with one thread."""
@@ -36,15 +33,28 @@ class Backend:
     name: str
     weight_bytes: float  # of one weight, its share of the scales included
     kv_bytes: int  # of one number in the cache
-    make: Callable[[Decoder, int], Accounting]  # network, the most sequences
+    make: Callable[[Decoder, int], AnyEngine]  # network, the most sequences
 
 
 TORCH: Final = Backend("torch f32", 4, 4, lambda net, most: TorchEngine(net, threads=1, max_sequences=most))
+INT8: Final = 1 + 4 / 64  # a byte, and its share of a scale
+
+
+def native(weights: Format, weight_bytes: float, cache: Format, kv_bytes: int) -> Backend:
+    def make(network: Decoder, most: int) -> NativeEngine:
+        return NativeEngine(network, weights=weights, cache=cache, max_sequences=most)
+
+    return Backend(f"native {weights.name.lower()}", weight_bytes, kv_bytes, make)
 
 
 def our_backends(*, all_formats: bool = False) -> list[Backend]:
     """What runs here, the fastest first."""
-    return [TORCH]
+    try:
+        library()
+    except NativeUnavailable:
+        return [TORCH]
+    int8, bf16 = native(Format.INT8, INT8, Format.BF16, 2), native(Format.BF16, 2, Format.BF16, 2)
+    return [int8, bf16, native(Format.F32, 4, Format.F32, 4), TORCH] if all_formats else [int8, TORCH]
 
 
 def shape(size: str, sharing: Sharing, context: int) -> NetworkConfig:

@@ -19,6 +19,15 @@ def shipped() -> list[str]:
     return sorted(index.parent.name for index in WEIGHTS.glob(f"*/{INDEX}"))
 
 
+def shipped_by_size() -> list[str]:
+    """The largest first."""
+
+    def size(name: str) -> int:
+        return sum(file.stat().st_size for file in (WEIGHTS / name).iterdir())
+
+    return sorted(shipped(), key=size, reverse=True)
+
+
 def resolve(name_or_path: str | Path) -> Path:
     """A shipped network's folder, or any path that exists."""
     names = shipped()

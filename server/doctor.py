@@ -4,24 +4,15 @@ import json
 import os
 import platform
 from dataclasses import asdict, dataclass, field
-from time import perf_counter_ns
 
 from clients.live import tradefours_version
 from clients.ports import list_ports
-from model.engine.torch_engine import TorchEngine
-from model.engine.work import Draw, Step
+from model.engine.backends import make_engine
+from model.engine.native.library import NativeUnavailable, library
+from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms
 from model.registry import load, shipped
-from model.tokens.codec import encode_score, read_state
-from model.tokens.grammar import allowed, checked_advance
 from music.errors import PortError, TradefoursError
-from music.score import Note, Part, Score
-from music.time import TICKS_PER_QUARTER, Tick
 from server.processor import cpu_features, processor_name
-
-LIVE_TOKENS_PER_SECOND = 150  # a lively part, about 30 notes a second of looking ahead
-CONTEXT = 512
-MEASURED_STEPS = 64
-EIGHTH = TICKS_PER_QUARTER // 2
 
 
 @dataclass(slots=True)
@@ -36,7 +27,7 @@ class Findings:
     midi_inputs: tuple[str, ...] = ()
     midi_outputs: tuple[str, ...] = ()
     models: tuple[str, ...] = field(default_factory=lambda: tuple(shipped()))
-    backend: str = "torch"
+    backend: str | None = None  # what computes the network
     decode_ms: float | None = None  # a token, at a context of 512, one thread
     tokens_per_second: float | None = None
     advice: list[str] = field(default_factory=list)
@@ -77,10 +68,15 @@ def _look_for_ports(findings: Findings) -> None:
 
 def _measure_decoding(findings: Findings, model: str) -> None:
     try:
-        engine = TorchEngine(load(model), threads=1)
+        engine = make_engine(load(model))
     except TradefoursError as error:
         findings.advice.append(str(error))
         return
+    findings.backend = engine.backend
+    try:
+        library()
+    except NativeUnavailable as error:
+        findings.advice.append(f"{error}; torch plays in its place, some ten times slower")
     findings.decode_ms = round(decode_ms(engine), 3)
     findings.tokens_per_second = round(1000 / findings.decode_ms, 1)
     if findings.tokens_per_second < LIVE_TOKENS_PER_SECOND:
@@ -88,24 +84,6 @@ def _measure_decoding(findings: Findings, model: str) -> None:
             f"expected at least {LIVE_TOKENS_PER_SECOND} tokens per second for live play, got "
             f"{findings.tokens_per_second:.0f}: close other programs, or choose a smaller model"
         )
-
-
-def decode_ms(engine: TorchEngine) -> float:
-    """Median milliseconds of a decode step near 512 tokens of context."""
-    scale = tuple(Note(Tick(i * EIGHTH), 0, 60 + i % 12, 80, EIGHTH) for i in range(CONTEXT))
-    tokens = encode_score(Score((Part(),), scale))
-    context = min(CONTEXT, engine.capacity - 1) - MEASURED_STEPS
-    sequence = engine.open(seed=0)
-    engine.run([(sequence, Step(keep=0, append=tuple(tokens[:context])))])
-    state, times = read_state(tokens[:context]), []
-    for at, token in enumerate(tokens[context : context + MEASURED_STEPS], start=context):
-        state = checked_advance(state, token)
-        step = Step(keep=at, append=(token,), draw=Draw(allowed=allowed(state)))
-        began = perf_counter_ns()
-        engine.run([(sequence, step)])
-        times.append(perf_counter_ns() - began)
-    sequence.close()
-    return sorted(times)[MEASURED_STEPS // 2] / 1e6
 
 
 def _shown(value: object) -> str:

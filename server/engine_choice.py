@@ -1,29 +1,40 @@
 """Settings to an engine that is warm. The only place of the server that knows which engines there are."""
 
-from model.engine.torch_engine import TorchEngine
-from model.engine.work import Draw, Step
-from model.registry import load
-from model.tokens.codec import Header, read_state
-from model.tokens.grammar import allowed
-from server.serve import LoadedEngine
-from server.settings import Settings
+import logging
+from collections.abc import Sequence
+from typing import Final
 
-WARM_UP_STEPS = 8  # the first steps of a process pay for allocations that the later ones find done
+from model.engine.backends import AnyEngine, make_engine
+from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms
+from model.registry import load, shipped_by_size
+from server.serve import LoadedEngine
+from server.settings import AUTO, Settings
+
+HEAD_ROOM: Final = 3  # times the tokens that one live player needs: rewinds, a busy machine, a second player
+
+log = logging.getLogger(__name__)
 
 
 def load_engine(settings: Settings) -> LoadedEngine:
     """Raises BadCheckpoint when there are no such weights."""
+    names = shipped_by_size() if settings.model == AUTO else [settings.model]
+    return with_head_room(settings, names)
+
+
+def with_head_room(settings: Settings, names: Sequence[str]) -> LoadedEngine:
+    """The first of `names` that plays with ease here, else the last. Measuring it warms it up, too."""
+    needed = HEAD_ROOM * LIVE_TOKENS_PER_SECOND
+    for name in names:
+        engine = _engine(settings, name)
+        speed = 1000 / decode_ms(engine)
+        if speed >= needed or name == names[-1]:
+            break
+        log.warning("network %s makes %.0f tokens/s here, and %d are needed: a smaller one plays", name, speed, needed)
+    return LoadedEngine(engine, name, f"{engine.backend}, {speed:.0f} tokens/s")
+
+
+def _engine(settings: Settings, name: str) -> AnyEngine:
     # Two sequences for each player, as contexts take over from one another; and one more: a session that begins
     # anew overlaps with its predecessor.
-    engine = TorchEngine(load(settings.model), threads=settings.threads, max_sequences=2 * settings.max_sessions + 1)
-    warm_up(engine)
-    return LoadedEngine(engine, settings.model, f"torch, {settings.threads} thread(s)")
-
-
-def warm_up(engine: TorchEngine) -> None:
-    tokens = tuple(Header(programs={0: 0}).tokens())
-    draw = Draw(allowed=allowed(read_state(tokens)))
-    sequence = engine.open(seed=0)
-    for _ in range(WARM_UP_STEPS):
-        engine.run([(sequence, Step(keep=0, append=tokens, draw=draw))])
-    sequence.close()
+    most = 2 * settings.max_sessions + 1
+    return make_engine(load(name), backend=settings.engine, threads=settings.threads, max_sequences=most)

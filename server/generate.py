@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model.engine.torch_engine import TorchEngine
+from model.engine.backends import make_engine
 from model.engine.work import Sampling
 from model.generate import continue_score
 from model.registry import load
@@ -35,7 +35,7 @@ def generate_file(
     check_output(png, ending=".png")
     sampling = Sampling(temperature=temperature, top_p=top_p, min_p=min_p)
     prompt = first_bars(read_midi(source), prompt_bars)
-    engine = TorchEngine(load(model), threads=1)
+    engine = make_engine(load(model))
     with tqdm(total=bars, desc=f"{model} plays", unit=" bars") as bar:
         whole = continue_score(engine, prompt, bars=bars, sampling=sampling, seed=seed, progress=bar.update)
     save_midi(whole, target)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Any, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from music.errors import BadSetting
 
 PREFIX = "TRADEFOURS_"
+AUTO: Final = "auto"
 
 
 class Settings(BaseModel):
@@ -19,8 +20,15 @@ class Settings(BaseModel):
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen at.")
     port: int = Field(default=8765, ge=0, le=65535, description="Port to listen at; 0 takes any free one.")
     allow_public: bool = Field(default=False, description="Others on the network may connect: there is no password.")
-    model: str = Field(default="small", min_length=1, description="Name of the network that plays, or its folder.")
-    threads: int = Field(default=1, ge=1, le=256, description="Processor threads that the engine may use.")
+    model: str = Field(
+        default=AUTO,
+        min_length=1,
+        description="Name of the network that plays, or its folder; auto: the largest shipped one that is fast here.",
+    )
+    engine: Literal["auto", "native", "torch"] = Field(
+        default=AUTO, description="What computes the network; auto: native where it was built, else torch."
+    )
+    threads: int = Field(default=1, ge=1, le=256, description="Processor threads of the torch engine; native has one.")
     max_sessions: int = Field(default=4, ge=1, le=256, description="Players at once; one more is refused.")
     max_watchers: int = Field(default=16, ge=0, le=256, description="Pages that watch at once.")
     hello_timeout_s: float = Field(default=2.0, gt=0, le=60, description="A client says hello within this time.")

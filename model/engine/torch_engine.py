@@ -51,6 +51,11 @@ class TorchEngine:
         self._open: set[TorchSequence] = set()
 
     @property
+    def backend(self) -> str:
+        """For people to read."""
+        return "torch" if self._threads is None else f"torch, {self._threads} thread(s)"
+
+    @property
     def capacity(self) -> int:
         return self._network.config.context
 

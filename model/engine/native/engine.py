@@ -67,8 +67,10 @@ class NativeEngine:
         self._max_sequences = max_sequences
         self._open: set[NativeSequence] = set()
 
-    def __repr__(self) -> str:
-        return f"native, {self._packed.weights.name.lower()}, {self._packed.path}"
+    @property
+    def backend(self) -> str:
+        """For people to read."""
+        return f"native {self._packed.weights.name.lower()} ({self._packed.path})"
 
     @property
     def capacity(self) -> int:

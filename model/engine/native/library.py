@@ -81,7 +81,7 @@ def library() -> ctypes.CDLL:
 
 def paths() -> tuple[str, ...]:
     """The kernels that this processor can run, fastest first."""
-    names = []
+    names = list[str]()
     while name := library().tradefours_path(len(names)):
         names.append(name.decode())
     return tuple(names)
