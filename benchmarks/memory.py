@@ -1,7 +1,7 @@
 """How fast one thread reads memory, by the size of what it reads again and again: the floor under every decode step.
 
 PyTorch's vectorised sum over huge pages, where the system has them. It reads at 0.96 to 0.99 of the speed of a loop
-in C++ compiled for the processor from 16 MB on, at 0.87 to 0.92 below (docs/log.md): the floor is a little too high, and
+in C++ compiled for the processor from 16 MB on, at 0.87 to 0.92 below (docs/log.md): the floor is a little high, and
 an engine's share of it flattered by so much. Knows nothing of networks.
 """
 
