@@ -39,8 +39,10 @@ from streaming.messages import (
     Control,
     ErrorMessage,
     Hello,
+    Join,
     Pedal,
     PlayedNote,
+    PlayerPart,
     ServerBye,
     ServerHeartbeat,
     ServerMessage,
@@ -68,8 +70,20 @@ def tradefours_version() -> str:
 class LiveClient:
     """One connection to a live session. Use from one event loop; `note` waits only for room in the socket."""
 
-    def __init__(self, url: str, *, tick: Callable[[], Tick | None] = lambda: None, client: str = "") -> None:
-        """`tick` tells the heartbeat where the caller's clock is; None while it stands."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        tick: Callable[[], Tick | None] = lambda: None,
+        client: str = "",
+        keep_s: float = 0.0,
+        resume: "LiveClient | None" = None,
+    ) -> None:
+        """`tick` tells the heartbeat where the caller's clock is; None while it stands.
+
+        A session waits `keep_s` for a lost client. `resume`: that client, whose session is to go on; `welcome.resumed`
+        says whether it does, and then what was missed comes first. Else `start` anew.
+        """
         self.url = url
         self.round_trip = Times()
         self._newest_trips: deque[int] = deque(maxlen=NEWEST_TRIPS)
@@ -77,7 +91,15 @@ class LiveClient:
         self._tick = tick
         self._client = client or f"tradefours-python {tradefours_version()}"
         self._socket: ClientConnection | None = None
-        self._seq = 0
+        self._seq: int = resume._seq if resume is not None else 0
+        self._last_seq = 0  # of the server's messages
+        before = resume.welcome if resume is not None else None
+        self._hello = Hello(
+            client=self._client,
+            keep_s=keep_s,
+            resume=before.resume if before else "",
+            last_seq=resume._last_seq if resume is not None else 0,
+        )
         self._has_met_unknown = False
         self._unread: asyncio.Queue[ServerMessage | TradefoursError | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -85,8 +107,9 @@ class LiveClient:
     async def __aenter__(self) -> Self:
         self._socket = await self._connect()
         try:
-            await self._send(Hello(client=self._client))
+            await self._send(self._hello)
             self.welcome = await self._receive_welcome()
+            self._last_seq = self.welcome.seq
         except BaseException:
             await self._socket.close()
             raise
@@ -107,6 +130,10 @@ class LiveClient:
     async def start(self, **settings: Any) -> int:
         """Begin to play; the settings are the fields of `Start`. Returns the message's seq, as all senders do."""
         return await self._send(Start(**settings))
+
+    async def join(self, session: str, player: PlayerPart) -> int:
+        """Play in another client's session, instead of `start`."""
+        return await self._send(Join(session=session, player=player))
 
     async def note(self, tick: int, pitch: int, velocity: int, part: int = 0) -> int:
         """A key went down, or came up (velocity 0)."""
@@ -233,6 +260,7 @@ class LiveClient:
     async def _read(self) -> None:
         try:
             while not isinstance(message := await self._receive(SILENCE_S), ServerBye):
+                self._last_seq = message.seq
                 if isinstance(message, ServerHeartbeat) and message.ping_ns:
                     trip = monotonic_ns() - message.ping_ns
                     self.round_trip.add(trip)

@@ -1,13 +1,10 @@
 """`/v1/live`: one client's connection, from hello to bye. Knows no engine and no music.
 
-A bad message is answered and ignored. Whatever way a connection ends, its session ends with it.
+A bad message is answered and ignored. A session ends with its connection, unless the client asked for patience.
 """
 
 import asyncio
 import logging
-import secrets
-from collections.abc import Callable
-from contextlib import suppress
 from typing import Final
 
 from pydantic import ValidationError
@@ -16,10 +13,11 @@ from starlette.websockets import WebSocket
 from clients.live import tradefours_version
 from music.errors import TradefoursError
 from server.complaint import complaint
+from server.conversation import Conversation
 from server.outbox import TOO_SLOW, Outbox
-from server.seat import Heard, Refused, Seat
+from server.seat import Heard, Refused
 from server.stage import Stage
-from server.watch import WatchBegan, WatchEnded, WatchNote, WatchPlan
+from server.watch import WatchNote
 from streaming.messages import (
     ClientBye,
     ClientHeartbeat,
@@ -27,12 +25,11 @@ from streaming.messages import (
     Control,
     ErrorMessage,
     Hello,
+    Join,
     Pedal,
-    Plan,
     PlayedNote,
     ServerBye,
     ServerHeartbeat,
-    ServerMessage,
     Start,
     Transport,
     Welcome,
@@ -50,7 +47,6 @@ class LiveConnection:
     """Event loop only."""
 
     def __init__(self, websocket: WebSocket, stage: Stage) -> None:
-        self.session = secrets.token_hex(4)
         self.gone = asyncio.Event()
         self._websocket = websocket
         self._stage = stage
@@ -58,12 +54,12 @@ class LiveConnection:
         self._loop = asyncio.get_running_loop()
         self._hello_by = self._loop.time() + stage.settings.hello_timeout_s
         self._greeted = False
-        self._seat: Seat | None = None
-        self._starts = 0  # how often this client has begun to play
-        self._seq = 0
+        self._is_lost = False  # the connection, without anybody's will
+        self._talk = Conversation(stage, self._on_session_error)
+        self._talk.outbox = self._outbox
 
     def say_goodbye(self, reason: str) -> None:
-        self._send(ServerBye(reason=reason))
+        self._talk.send(ServerBye(reason=reason))
         self._outbox.end(STOPPING, reason)
 
     async def run(self) -> None:
@@ -89,13 +85,15 @@ class LiveConnection:
                 async with asyncio.timeout_at(self._deadline()):
                     frame = await self._websocket.receive()
                 if frame["type"] == "websocket.disconnect":
+                    self._is_lost = True
                     break
                 self._hear(frame.get("text"))
             self._outbox.end(LEFT)
         except TimeoutError:
             what = "heartbeats" if self._greeted else "a hello"
             reason = f"expected {what} in time, got silence"
-            self._send(ErrorMessage(code="silence", reason=reason, fatal=True))
+            self._is_lost = True
+            self._talk.say_last(ErrorMessage(code="silence", reason=reason, fatal=True))
             self._outbox.end(SILENT, reason)
         except Exception:
             log.exception("a connection failed")
@@ -113,7 +111,7 @@ class LiveConnection:
             self._answer(client_message.validate_json(text, strict=True))
         except ValidationError as error:
             code, reason = complaint(error)
-            self._send(ErrorMessage(code=code, reason=reason))
+            self._talk.send(ErrorMessage(code=code, reason=reason))
         except Refused as error:
             self._complain(error.code, str(error), fatal=error.fatal)
         except TradefoursError as error:
@@ -124,70 +122,69 @@ class LiveConnection:
             raise Refused("no_hello", f"expected hello before anything else, got {message.type}")
         match message:
             case Hello():
-                self._greeted = True
-                self._send(Welcome(session=self.session, server=tradefours_version(), model=self._stage.model))
+                self._greet(message)
             case Start():
-                self._start(message)
+                self._talk.start(message)
+            case Join():
+                self._talk.join(message)
             case PlayedNote() | Pedal() | Control() | Transport():
                 self._deliver(message)
             case ClientHeartbeat():
-                self._send(self._beat(message))
+                self._talk.send(self._beat(message))
             case ClientBye():
                 self._outbox.end(LEFT)
 
-    def _start(self, start: Start) -> None:
-        seat = self._stage.host.open(start, self._emitter(self._starts + 1), instead_of=self._seat)
-        self._leave()
-        self._starts += 1
-        self._seat = seat
-        self._stage.began(self.session, seat)
-        self._stage.gallery.show(WatchBegan(session=self.session, start=start))
+    def _greet(self, hello: Hello) -> None:
+        self._greeted = True
+        known = self._stage.conversations.get(hello.resume) if self._talk.seat is None else None
+        if known is None or not known.can_go_on(hello.last_seq):
+            self._talk.keep_s = hello.keep_s
+            self._talk.send(self._welcome(self._talk, resumed=False))
+            return
+        if known.outbox is not None:  # the older connection is dead, and we know it first
+            known.outbox.end(LEFT, "the client came back by another connection")
+        self._talk = known
+        known.keep_s = hello.keep_s
+        known.complain = self._on_session_error
+        known.go_on(self._outbox, self._welcome(known, resumed=True), hello.last_seq)
+
+    def _welcome(self, talk: Conversation, *, resumed: bool) -> Welcome:
+        return Welcome(
+            session=talk.session,
+            server=tradefours_version(),
+            model=self._stage.model,
+            resume=talk.token,
+            resumed=resumed,
+        )
 
     def _deliver(self, message: Heard) -> None:
-        if self._seat is None:
+        talk = self._talk
+        if talk.seat is None:
             raise Refused("not_started", f"expected start before {message.type}, got none")
-        self._stage.host.deliver(self._seat, message)
+        self._stage.host.deliver(talk.seat, message, keeps_time=not talk.is_guest)
         if isinstance(message, PlayedNote):
-            self._stage.gallery.show(WatchNote(session=self.session, note=message))
+            self._stage.gallery.show(WatchNote(session=talk.session, note=message))
 
     def _beat(self, beat: ClientHeartbeat) -> ServerHeartbeat:
-        if self._seat is None:
+        if self._talk.seat is None:
             return ServerHeartbeat(ping_ns=beat.ping_ns)
-        return self._stage.host.heartbeat(self._seat, beat)
+        return self._stage.host.heartbeat(self._talk.seat, beat, keeps_time=not self._talk.is_guest)
 
     # ---- to the client -----------------------------------------------------------------------------
 
-    def _emitter(self, starts: int) -> Callable[[ServerMessage], None]:
-        """For the engine thread: brings a message to the event loop."""
-
-        def emit(message: ServerMessage) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody is left to hear it
-                self._loop.call_soon_threadsafe(self._on_emitted, starts, message)
-
-        return emit
-
-    def _on_emitted(self, starts: int, message: ServerMessage) -> None:
-        if starts != self._starts or self._seat is None:
-            return  # from a session that this client has left
-        if isinstance(message, Plan):
-            self._send(message)
-            self._stage.gallery.show(WatchPlan(session=self.session, plan=message))
-        elif isinstance(message, ErrorMessage):
-            self._complain(message.code, message.reason, fatal=message.fatal)
+    def _on_session_error(self, error: ErrorMessage) -> None:
+        self._complain(error.code, error.reason, fatal=error.fatal)
 
     def _complain(self, code: str, reason: str, *, fatal: bool = False) -> None:
-        self._send(ErrorMessage(code=code, reason=reason, fatal=fatal))
+        self._talk.send(ErrorMessage(code=code, reason=reason, fatal=fatal))
         if fatal:
             self._outbox.end(CLOSE_CODES.get(code, BROKEN), reason)
 
-    def _send(self, message: ServerMessage) -> None:
-        self._outbox.put(message.model_copy(update={"seq": self._seq}).model_dump_json())
-        self._seq += 1
-
     def _leave(self) -> None:
-        """End the session, if there is one."""
-        if self._seat is not None:
-            self._stage.host.close(self._seat)
-            self._stage.gallery.show(WatchEnded(session=self.session))
-            self._stage.seats.pop(self.session, None)
-            self._seat = None
+        if self._talk.outbox is not self._outbox:
+            return  # it goes on elsewhere, or is over
+        if self._is_lost:
+            self._talk.wait()
+        else:
+            self._talk.outbox = None
+            self._talk.leave()

@@ -17,7 +17,7 @@ from music.score import Score
 from music.time import Nanos, Tick
 from server.numbers import HostStatus, Numbers
 from server.seat import Emit, Heard, Job, Refused, Seat
-from streaming.messages import ClientHeartbeat, ErrorMessage, ServerHeartbeat, Start
+from streaming.messages import ClientHeartbeat, ErrorMessage, PlayerPart, ServerHeartbeat, Start
 
 STOP_S: Final = 2.0  # the longest that `stop` waits for the engine
 URGENT_TURNS: Final = 16  # so many in a row at most: then one turn serves those who wait, too
@@ -86,19 +86,28 @@ class SessionHost:
             self._tell()
             return seat
 
-    def deliver(self, seat: Seat, message: Heard) -> None:
-        """Hand over what the player did. Raises Refused: fatal when the session's inbox is full."""
+    def join(self, seat: Seat, player: PlayerPart) -> None:
+        """One more human plays. Raises BadSetting where somebody plays that part already."""
         with self._lock:
-            seat.deliver(message, self._now())
+            seat.join(player, self._now())
             self._tell()
 
-    def heartbeat(self, seat: Seat, beat: ClientHeartbeat) -> ServerHeartbeat:
+    def deliver(self, seat: Seat, message: Heard, *, keeps_time: bool = True) -> None:
+        """Hand over what the player did. Raises Refused: fatal when the session's inbox is full.
+
+        `keeps_time`: this player's clock is the session's.
+        """
+        with self._lock:
+            seat.deliver(message, self._now(), keeps_time=keeps_time)
+            self._tell()
+
+    def heartbeat(self, seat: Seat, beat: ClientHeartbeat, *, keeps_time: bool = True) -> ServerHeartbeat:
         with self._lock:
             now = self._now()
-            if beat.tick is not None:
+            if beat.tick is not None and keeps_time:
                 seat.hear_clock(beat.tick, now)
                 self._tell()
-            if beat.round_trip_ms is not None:
+            if beat.round_trip_ms is not None and keeps_time:
                 seat.hear_round_trip(beat.round_trip_ms)
             tick = seat.tick_at(now)
             return ServerHeartbeat(

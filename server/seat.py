@@ -12,7 +12,7 @@ from music.errors import TradefoursError
 from music.events import NoteOff, NoteOn
 from music.time import TICKS_PER_QUARTER, Nanos, Tempo, Tick
 from streaming.clock import RemoteClock
-from streaming.messages import Control, Pedal, Plan, PlayedNote, ServerMessage, Start, Transport
+from streaming.messages import Control, Pedal, Plan, PlayedNote, PlayerPart, ServerMessage, Start, Transport
 from streaming.session import Happening, Session
 
 Emit = Callable[[ServerMessage], None]  # called in the engine thread, with the host's lock held: must not block
@@ -72,7 +72,11 @@ class Seat:
     def hear_round_trip(self, ms: float) -> None:
         self.session.hear_round_trip(round(ms / 1000 / self._seconds_per_tick))
 
-    def deliver(self, message: Heard, now: Nanos) -> None:
+    def join(self, player: PlayerPart, now: Nanos) -> None:
+        self.session.join(player, self.tick_at(now) or Tick(0))
+        self._human.add(player.part)
+
+    def deliver(self, message: Heard, now: Nanos, *, keeps_time: bool = True) -> None:
         """Put a message into the inbox. A full inbox means a flood: the session ends.
 
         Raises BadSetting for a control that makes no sense.
@@ -83,7 +87,7 @@ class Seat:
             raise Refused("bad_part", f"expected a human part among {sorted(self._human)}, got {message.part}")
         if isinstance(message, Control):
             self.session.check(message)
-        else:
+        elif keeps_time:
             self.hear_clock(message.tick, now)
         if isinstance(message, PlayedNote) and message.velocity and self._note_at is None:
             self._note_at = now

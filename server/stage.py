@@ -2,12 +2,15 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from server.host import SessionHost
 from server.seat import Seat
 from server.settings import Settings
 from server.watch import Gallery, WatchStatus
+
+if TYPE_CHECKING:
+    from server.conversation import Conversation
 
 REMEMBERED: Final = 64  # sessions whose recordings can be had
 GOODBYE_S: Final = 1.5  # clients have this long to take their leave
@@ -31,6 +34,7 @@ class Stage:
     is_closing: bool = False
     connections: set[Leaving] = field(default_factory=set)
     seats: dict[str, Seat] = field(default_factory=dict)  # of the live sessions, by their names
+    conversations: dict[str, "Conversation"] = field(default_factory=dict)  # those with a session, by their tokens
     played: dict[str, Seat] = field(default_factory=dict)  # the newest, live or over, for their recordings
 
     @property

@@ -60,6 +60,11 @@ class Hello(Message):
 
     type: Literal["hello"] = "hello"
     client: str = Field(default="", max_length=100, description="Name and version, for the log.")
+    keep_s: float = Field(
+        default=0.0, ge=0, le=60, description="So long a session waits when its connection is lost; 0: it ends."
+    )
+    resume: str = Field(default="", max_length=100, description="From an earlier `welcome`: go on with that session.")
+    last_seq: int = Field(default=0, ge=0, description="With `resume`: `seq` of the last message that was heard.")
 
 
 class PlayerPart(BaseModel):
@@ -121,6 +126,14 @@ class Start(Message):
     leave_space: float = Field(default=0.0, ge=0, le=1, description="1 plays little while the humans play much.")
     commit_beats: float = Field(default=0.5, gt=0, le=16, description="Notes this near will sound, come what may.")
     lookahead_beats: float = Field(default=4.0, gt=0, le=64, description="The plan reaches this far.")
+
+
+class Join(Message):
+    """Play in another client's session: instead of `start`. Its plans come here, too; its client keeps the time."""
+
+    type: Literal["join"] = "join"
+    session: str = Field(max_length=100, description="From the other client's `welcome`.")
+    player: PlayerPart
 
 
 class PlayedNote(Message):
@@ -209,6 +222,8 @@ class Welcome(Message):
     session: str = Field(description="Identity of this session, for logs.")
     server: str = Field(description="Version of the server.")
     model: str = Field(description="Name of the network that plays.")
+    resume: str = Field(default="", description="A secret, with which `hello` can go on with this session.")
+    resumed: bool = Field(default=False, description="The session that `hello` asked for goes on.")
 
 
 class PlannedNote(BaseModel):
@@ -266,7 +281,8 @@ class ServerBye(Message):
 
 
 ClientMessage = Annotated[
-    Hello | Start | PlayedNote | Pedal | Transport | Control | ClientHeartbeat | ClientBye, Field(discriminator="type")
+    Hello | Start | Join | PlayedNote | Pedal | Transport | Control | ClientHeartbeat | ClientBye,
+    Field(discriminator="type"),
 ]
 ServerMessage = Annotated[Welcome | Plan | ServerHeartbeat | ErrorMessage | ServerBye, Field(discriminator="type")]
 

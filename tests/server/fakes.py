@@ -8,7 +8,7 @@ from typing import Any
 
 from model.engine.work import BadStep, Draw, EngineFull, Step
 from music.time import Nanos, Tick
-from streaming.messages import Control, Plan, PlannedNote, Start
+from streaming.messages import Control, Plan, PlannedNote, PlayerPart, Start
 from streaming.settings import Settings
 
 MS = 1_000_000
@@ -96,6 +96,9 @@ class ScriptedSession:
 
     def check(self, control: Control) -> None:
         Settings.of(self.settings).changed(control)
+
+    def join(self, player: PlayerPart, now: Tick) -> None:
+        Settings.of(self.settings).joined(player)
 
     def hear_round_trip(self, ticks: int) -> None:
         self.round_trip = ticks

@@ -1,0 +1,139 @@
+"""What a client and its session say to one another, numbered and remembered, whatever connection carries it.
+
+Event loop only. Knows no socket. The rule of what is remembered: the newest messages, `REMEMBERED` at most; a client
+that has missed more cannot go on and begins anew.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from server.outbox import Outbox
+from server.seat import Refused, Seat
+from server.stage import Stage
+from server.watch import WatchBegan, WatchEnded, WatchPlan
+from streaming.messages import ErrorMessage, Join, Plan, ServerMessage, Start
+
+REMEMBERED: Final = 1024
+
+
+class Conversation:
+    def __init__(self, stage: Stage, complain: Callable[[ErrorMessage], None]) -> None:
+        """`complain` is told of errors of the session."""
+        self.session = secrets.token_hex(4)
+        self.token = secrets.token_urlsafe(16)
+        self.keep_s = 0.0  # so long the session waits for a client whose connection was lost
+        self.complain = complain
+        self.seat: Seat | None = None
+        self.outbox: Outbox | None = None
+        self._stage = stage
+        self._loop = asyncio.get_running_loop()
+        self._seq = 0
+        self._sent: deque[tuple[int, str]] = deque(maxlen=REMEMBERED)
+        self._starts = 0  # how often this client has begun to play
+        self._guests: list[Conversation] = []  # who joined our session
+        self._hosted_by: Conversation | None = None  # whose session we joined
+        self._expiry: asyncio.TimerHandle | None = None
+
+    @property
+    def is_guest(self) -> bool:
+        return self._hosted_by is not None
+
+    # ---- messages ------------------------------------------------------------------------------------
+
+    def send(self, message: ServerMessage) -> None:
+        text = message.model_copy(update={"seq": self._seq}).model_dump_json()
+        self._sent.append((self._seq, text))
+        self._seq += 1
+        if self.outbox is not None:
+            self.outbox.put(text)
+
+    def say_last(self, message: ServerMessage) -> None:
+        """To this connection alone: another one that goes on need not hear of it."""
+        if self.outbox is not None:
+            self.outbox.put(message.model_copy(update={"seq": self._seq}).model_dump_json())
+
+    def can_go_on(self, last_seq: int) -> bool:
+        """Nothing that followed `last_seq` is forgotten."""
+        return self._seq - len(self._sent) <= last_seq + 1 <= self._seq
+
+    def go_on(self, outbox: Outbox, welcome: ServerMessage, last_seq: int) -> None:
+        """On another connection: `welcome`, which repeats the number of the last message heard, and what was missed."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self.outbox = outbox
+        outbox.put(welcome.model_copy(update={"seq": last_seq}).model_dump_json())
+        for seq, text in self._sent:
+            if seq > last_seq:
+                outbox.put(text)
+
+    def wait(self) -> None:
+        """The connection was lost: the session plays on for a while, in case that the client comes back."""
+        self.outbox = None
+        if self.seat is None or self.is_guest or not self.keep_s:
+            self.leave()
+        else:
+            self._expiry = self._loop.call_later(self.keep_s, self.leave)
+
+    # ---- the session ---------------------------------------------------------------------------------
+
+    def start(self, start: Start) -> None:
+        seat = self._stage.host.open(start, self._emitter(self._starts + 1), instead_of=self._own_seat)
+        self.leave()
+        self._starts += 1
+        self.seat = seat
+        self._stage.began(self.session, seat)
+        self._stage.conversations[self.token] = self
+        self._stage.gallery.show(WatchBegan(session=self.session, start=start))
+
+    def join(self, join: Join) -> None:
+        """Play in the session of another."""
+        found = [each for each in self._stage.conversations.values() if each.session == join.session]
+        if not found or found[0].seat is None:
+            raise Refused("no_session", f"expected a session that plays, got {join.session!r}")
+        (host,) = found
+        assert host.seat is not None
+        self._stage.host.join(host.seat, join.player)
+        self.leave()
+        self.seat, self._hosted_by = host.seat, host
+        host._guests.append(self)
+
+    def leave(self) -> None:
+        """End the session, if there is one, or take leave of another's."""
+        if self._hosted_by is not None:
+            self._hosted_by._guests.remove(self)
+        elif self.seat is not None:
+            self._stage.host.close(self.seat)
+            self._stage.gallery.show(WatchEnded(session=self.session))
+            self._stage.seats.pop(self.session, None)
+            self._stage.conversations.pop(self.token, None)
+            for guest in list(self._guests):
+                guest.leave()
+                guest.send(ErrorMessage(code="session_over", reason="expected the host to stay, but it left"))
+        self.seat, self._hosted_by = None, None
+
+    @property
+    def _own_seat(self) -> Seat | None:
+        return None if self.is_guest else self.seat
+
+    def _emitter(self, starts: int) -> Callable[[ServerMessage], None]:
+        """For the engine thread: brings a message to the event loop."""
+
+        def emit(message: ServerMessage) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody is left to hear it
+                self._loop.call_soon_threadsafe(self._on_emitted, starts, message)
+
+        return emit
+
+    def _on_emitted(self, starts: int, message: ServerMessage) -> None:
+        if starts != self._starts or self.seat is None or self.is_guest:
+            return  # from a session that this client has left
+        if isinstance(message, Plan):
+            for listener in (self, *self._guests):
+                listener.send(message)
+            self._stage.gallery.show(WatchPlan(session=self.session, plan=message))
+        elif isinstance(message, ErrorMessage):
+            self.complain(message)

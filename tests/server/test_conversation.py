@@ -1,0 +1,142 @@
+"""A lost connection is no lost session where the client asked for patience; and a session may have several players."""
+
+import asyncio
+
+from clients.live import LiveClient
+from music.time import Tick
+from streaming.messages import ErrorMessage, Plan, PlayerPart
+from tests.server.running import PATIENCE_S, Running
+from tests.server.test_connection import until
+
+
+async def next_plan(live: LiveClient) -> Plan:
+    async with asyncio.timeout(PATIENCE_S):
+        async for message in live:
+            if isinstance(message, Plan):
+                return message
+    raise AssertionError("the server said bye")
+
+
+async def next_error(live: LiveClient) -> ErrorMessage:
+    async with asyncio.timeout(PATIENCE_S):
+        async for message in live:
+            if isinstance(message, ErrorMessage):
+                return message
+    raise AssertionError("the server said bye")
+
+
+def cut(live: LiveClient) -> None:
+    """The network is gone, without a word."""
+    assert live._socket is not None
+    live._socket.transport.abort()
+
+
+def client(running: Running, **options: object) -> LiveClient:
+    return LiveClient(f"ws://127.0.0.1:{running.port}/v1/live", tick=lambda: Tick(10), **options)  # type: ignore[arg-type]
+
+
+async def test_after_a_cut_the_session_goes_on_and_no_message_is_missed_or_doubled(running: Running) -> None:
+    async with client(running, keep_s=30) as first:
+        await first.start(mode="duet")
+        await first.note(0, 60, 90)
+        await next_plan(first)
+        heard = first._last_seq
+        cut(first)
+        async with client(running, resume=first, keep_s=30) as second:
+            assert second.welcome is not None
+            assert second.welcome.resumed
+            assert second.welcome.session == first.welcome.session  # type: ignore[union-attr]
+            assert running.stage.host.status().sessions == 1
+            seq = await second.note(10, 62, 90)
+            seqs: list[int] = []
+            async with asyncio.timeout(PATIENCE_S):
+                async for message in second:
+                    seqs.append(message.seq)
+                    if isinstance(message, Plan) and message.answers_seq == seq:
+                        break
+            assert seqs == list(range(heard + 1, heard + 1 + len(seqs)))
+    await until(running, 0)
+
+
+async def test_what_was_said_while_nobody_listened_comes_first(running: Running) -> None:
+    async with client(running, keep_s=30) as first:
+        await first.start(mode="duet")
+        await until(running, 1)
+        (talk,) = running.stage.conversations.values()
+        cut(first)
+        async with asyncio.timeout(PATIENCE_S):
+            while talk.outbox is not None:
+                await asyncio.sleep(0.01)
+        talk._loop.call_soon_threadsafe(
+            talk.send, ErrorMessage(code="bad_part", reason="expected a listener, got none")
+        )
+        async with client(running, resume=first, keep_s=30) as second:
+            assert (await next_error(second)).reason == "expected a listener, got none"
+
+
+async def test_without_patience_a_session_ends_with_its_connection_and_cannot_go_on(running: Running) -> None:
+    async with client(running) as first:
+        await first.start(mode="duet")
+        await until(running, 1)
+        cut(first)
+        await until(running, 0)
+        async with client(running, resume=first) as second:
+            assert second.welcome is not None
+            assert not second.welcome.resumed
+
+
+async def test_patience_has_an_end(running: Running) -> None:
+    async with client(running, keep_s=0.05) as first:
+        await first.start(mode="duet")
+        await until(running, 1)
+        cut(first)
+        await until(running, 0)
+
+
+async def test_a_bye_ends_a_session_at_once(running: Running) -> None:
+    async with client(running, keep_s=60) as live:
+        await live.start(mode="duet")
+        await until(running, 1)
+    await until(running, 0)
+
+
+async def test_a_second_player_joins_hears_the_plans_and_is_heard(running: Running) -> None:
+    async with client(running) as host, client(running) as guest:
+        await host.start(mode="duet")
+        await host.note(0, 60, 90)
+        await next_plan(host)
+        assert host.welcome is not None
+        await guest.join(host.welcome.session, PlayerPart(part=7))
+        seq = await guest.note(20, 64, 90, part=7)
+        assert (await next_plan(guest)).answers_seq == seq
+        await next_plan(host)
+        assert running.stage.host.status().sessions == 1
+
+
+async def test_who_cannot_join_is_told_why(running: Running) -> None:
+    async with client(running) as host, client(running) as guest:
+        await guest.join("nobody", PlayerPart(part=7))
+        assert (await next_error(guest)).code == "no_session"
+        await host.start(mode="duet")
+        assert host.welcome is not None
+        await guest.join(host.welcome.session, PlayerPart(part=1))
+        assert (await next_error(guest)).code == "bad_setting"
+
+
+async def test_a_guest_who_leaves_ends_nothing_and_a_host_who_leaves_ends_all(running: Running) -> None:
+    async with client(running) as guest:
+        async with client(running) as host:
+            await host.start(mode="duet")
+            await until(running, 1)
+            assert host.welcome is not None
+            for part in (7, 8):
+                async with client(running) as other:
+                    await other.join(host.welcome.session, PlayerPart(part=part))
+                    await other.note(0, 60, 90, part=part)
+                    await next_plan(other)
+            assert running.stage.host.status().sessions == 1
+            await guest.join(host.welcome.session, PlayerPart(part=9))
+            await guest.note(0, 60, 90, part=9)
+            await next_plan(guest)
+        assert (await next_error(guest)).code == "session_over"
+    await until(running, 0)
