@@ -32,7 +32,6 @@ from music.time import Tick
 from streaming.messages import (
     HEARTBEAT_S,
     SILENCE_S,
-    SUBPROTOCOL,
     ClientBye,
     ClientHeartbeat,
     ClientMessage,
@@ -51,6 +50,7 @@ from streaming.messages import (
     Welcome,
     server_message,
 )
+from streaming.wire import JSON_WIRE, BadFrame, Wire, unpack
 
 OPEN_S: Final = 5.0
 CLOSE_S: Final = 0.5
@@ -76,6 +76,7 @@ class LiveClient:
         *,
         tick: Callable[[], Tick | None] = lambda: None,
         client: str = "",
+        wire: Wire = JSON_WIRE,
         keep_s: float = 0.0,
         resume: "LiveClient | None" = None,
     ) -> None:
@@ -89,6 +90,7 @@ class LiveClient:
         self._newest_trips: deque[int] = deque(maxlen=NEWEST_TRIPS)
         self.welcome: Welcome | None = None
         self._tick = tick
+        self._wire = wire
         self._client = client or f"tradefours-python {tradefours_version()}"
         self._socket: ClientConnection | None = None
         self._seq: int = resume._seq if resume is not None else 0
@@ -182,7 +184,7 @@ class LiveClient:
         try:
             socket = await connect(
                 self.url,
-                subprotocols=[Subprotocol(SUBPROTOCOL)],
+                subprotocols=[Subprotocol(self._wire.subprotocol)],
                 compression=None,  # messages are small; deflating them costs more time than it saves
                 proxy=None,
                 ping_interval=None,  # heartbeats do this in both directions, and faster
@@ -198,9 +200,11 @@ class LiveClient:
             raise TradefoursError(f"expected a Tradefours server at {self.url}, got: {error}") from error
         except (OSError, EOFError, ConnectionClosed) as error:
             raise TradefoursError(f"expected a server at {self.url}, got none: {error}") from error
-        if socket.subprotocol != SUBPROTOCOL:
+        if socket.subprotocol != self._wire.subprotocol:
             await socket.close()
-            raise TradefoursError(f"expected {self.url} to speak {SUBPROTOCOL}, got {socket.subprotocol or 'none'}")
+            raise TradefoursError(
+                f"expected {self.url} to speak {self._wire.subprotocol}, got {socket.subprotocol or 'none'}"
+            )
         return socket
 
     async def _receive_welcome(self) -> Welcome:
@@ -217,7 +221,7 @@ class LiveClient:
         numbered = message.model_copy(update={"seq": self._seq})
         self._seq += 1
         try:
-            await self._socket.send(numbered.model_dump_json())
+            await self._socket.send(self._wire.encode(numbered))
         except ConnectionClosed as error:
             raise TradefoursError(f"expected {self.url} to stay, but it left: {error}") from error
         return numbered.seq
@@ -241,11 +245,15 @@ class LiveClient:
     def _known(self, text: str | bytes) -> ServerMessage | None:
         """None for a type, and without the fields, that only a newer server knows."""
         try:
+            if isinstance(text, bytes):
+                return server_message.validate_python(unpack(text), extra="ignore")
             return server_message.validate_json(text, extra="ignore")
+        except BadFrame as error:
+            raise TradefoursError(f"expected a message of {self._wire.subprotocol}, got: {error}") from error
         except ValidationError as error:
             first = error.errors()[0]
             if first["type"] != "union_tag_invalid":
-                raise TradefoursError(f"expected a message of {SUBPROTOCOL}, got: {first['msg']}") from error
+                raise TradefoursError(f"expected a message of {self._wire.subprotocol}, got: {first['msg']}") from error
             if not self._has_met_unknown:
                 self._has_met_unknown = True
                 log.warning("%s sends messages of an unknown type, %s: ignored", self.url, first["ctx"]["tag"])

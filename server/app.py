@@ -19,7 +19,7 @@ from server.host import SessionHost
 from server.settings import Settings, is_loopback
 from server.stage import Stage
 from server.watch import Gallery, WatchConnection
-from streaming.messages import SUBPROTOCOL
+from streaming.wire import WIRES
 
 PAGE: Final = Path(__file__).parent / "page"
 
@@ -86,14 +86,15 @@ def _add_sockets(app: FastAPI, stage: Stage) -> None:
     @app.websocket("/v1/live")
     async def live(websocket: WebSocket) -> None:
         offered = websocket.scope["subprotocols"]
-        if SUBPROTOCOL not in offered:
+        wire = next((WIRES[name] for name in offered if name in WIRES), None)
+        if wire is None:
             got = ", ".join(offered) or "none"
-            await _deny(websocket, 400, f"expected the WebSocket subprotocol {SUBPROTOCOL}, got {got}")
+            await _deny(websocket, 400, f"expected the WebSocket subprotocol {' or '.join(WIRES)}, got {got}")
         elif stage.trouble:
             await _deny(websocket, 503, stage.trouble)
         else:
-            await websocket.accept(SUBPROTOCOL)
-            await _until_gone(stage, LiveConnection(websocket, stage))
+            await websocket.accept(wire.subprotocol)
+            await _until_gone(stage, LiveConnection(websocket, stage, wire))
 
     @app.websocket("/v1/watch")
     async def watch(websocket: WebSocket) -> None:

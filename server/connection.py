@@ -35,6 +35,7 @@ from streaming.messages import (
     Welcome,
     client_message,
 )
+from streaming.wire import JSON_WIRE, BadFrame, Wire, unpack
 
 LEFT, STOPPING, FULL, BROKEN, SILENT = 1000, 1012, 1013, 1011, 4408
 CLOSE_CODES: Final = {"full": FULL, "flood": TOO_SLOW}  # of fatal errors; every other one is BROKEN
@@ -46,16 +47,17 @@ log = logging.getLogger(__name__)
 class LiveConnection:
     """Event loop only."""
 
-    def __init__(self, websocket: WebSocket, stage: Stage) -> None:
+    def __init__(self, websocket: WebSocket, stage: Stage, wire: Wire = JSON_WIRE) -> None:
         self.gone = asyncio.Event()
         self._websocket = websocket
         self._stage = stage
+        self._wire = wire
         self._outbox = Outbox(websocket, stage.settings.outbox_messages)
         self._loop = asyncio.get_running_loop()
         self._hello_by = self._loop.time() + stage.settings.hello_timeout_s
         self._greeted = False
         self._is_lost = False  # the connection, without anybody's will
-        self._talk = Conversation(stage, self._on_session_error)
+        self._talk = Conversation(stage, wire, self._on_session_error)
         self._talk.outbox = self._outbox
 
     def say_goodbye(self, reason: str) -> None:
@@ -87,7 +89,7 @@ class LiveConnection:
                 if frame["type"] == "websocket.disconnect":
                     self._is_lost = True
                     break
-                self._hear(frame.get("text"))
+                self._hear(frame.get("text"), frame.get("bytes"))
             self._outbox.end(LEFT)
         except TimeoutError:
             what = "heartbeats" if self._greeted else "a hello"
@@ -104,11 +106,9 @@ class LiveConnection:
             return self._hello_by
         return self._loop.time() + self._stage.settings.silence_timeout_s
 
-    def _hear(self, text: str | None) -> None:
+    def _hear(self, text: str | None, packed: bytes | None) -> None:
         try:
-            if text is None:
-                raise Refused("binary", "expected a text frame with JSON, got a binary one")
-            self._answer(client_message.validate_json(text, strict=True))
+            self._answer(self._read(text, packed))
         except ValidationError as error:
             code, reason = complaint(error)
             self._talk.send(ErrorMessage(code=code, reason=reason))
@@ -116,6 +116,18 @@ class LiveConnection:
             self._complain(error.code, str(error), fatal=error.fatal)
         except TradefoursError as error:
             self._complain("bad_setting", str(error))
+
+    def _read(self, text: str | None, packed: bytes | None) -> ClientMessage:
+        if self._wire.is_binary:
+            if packed is None:
+                raise Refused("text", "expected a binary frame with msgpack, got a text one")
+            try:
+                return client_message.validate_python(unpack(packed), strict=True)
+            except BadFrame as error:
+                raise Refused("bad_msgpack", f"expected one msgpack map, got: {error}") from None
+        if text is None:
+            raise Refused("binary", "expected a text frame with JSON, got a binary one")
+        return client_message.validate_json(text, strict=True)
 
     def _answer(self, message: ClientMessage) -> None:
         if not self._greeted and not isinstance(message, Hello | ClientBye):
@@ -146,7 +158,7 @@ class LiveConnection:
         self._talk = known
         known.keep_s = hello.keep_s
         known.complain = self._on_session_error
-        known.go_on(self._outbox, self._welcome(known, resumed=True), hello.last_seq)
+        known.go_on(self._outbox, self._wire, self._welcome(known, resumed=True), hello.last_seq)
 
     def _welcome(self, talk: Conversation, *, resumed: bool) -> Welcome:
         return Welcome(

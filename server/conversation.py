@@ -16,12 +16,13 @@ from server.seat import Refused, Seat
 from server.stage import Stage
 from server.watch import WatchBegan, WatchEnded, WatchPlan
 from streaming.messages import ErrorMessage, Join, Plan, ServerMessage, Start
+from streaming.wire import Wire
 
 REMEMBERED: Final = 1024
 
 
 class Conversation:
-    def __init__(self, stage: Stage, complain: Callable[[ErrorMessage], None]) -> None:
+    def __init__(self, stage: Stage, wire: Wire, complain: Callable[[ErrorMessage], None]) -> None:
         """`complain` is told of errors of the session."""
         self.session = secrets.token_hex(4)
         self.token = secrets.token_urlsafe(16)
@@ -29,10 +30,11 @@ class Conversation:
         self.complain = complain
         self.seat: Seat | None = None
         self.outbox: Outbox | None = None
+        self.wire = wire
         self._stage = stage
         self._loop = asyncio.get_running_loop()
         self._seq = 0
-        self._sent: deque[tuple[int, str]] = deque(maxlen=REMEMBERED)
+        self._sent: deque[ServerMessage] = deque(maxlen=REMEMBERED)
         self._starts = 0  # how often this client has begun to play
         self._guests: list[Conversation] = []  # who joined our session
         self._hosted_by: Conversation | None = None  # whose session we joined
@@ -45,30 +47,33 @@ class Conversation:
     # ---- messages ------------------------------------------------------------------------------------
 
     def send(self, message: ServerMessage) -> None:
-        text = message.model_copy(update={"seq": self._seq}).model_dump_json()
-        self._sent.append((self._seq, text))
+        numbered = message.model_copy(update={"seq": self._seq})
         self._seq += 1
-        if self.outbox is not None:
-            self.outbox.put(text)
+        if self.keep_s:
+            self._sent.append(numbered)
+        self._put(numbered)
 
     def say_last(self, message: ServerMessage) -> None:
         """To this connection alone: another one that goes on need not hear of it."""
-        if self.outbox is not None:
-            self.outbox.put(message.model_copy(update={"seq": self._seq}).model_dump_json())
+        self._put(message.model_copy(update={"seq": self._seq}))
 
     def can_go_on(self, last_seq: int) -> bool:
         """Nothing that followed `last_seq` is forgotten."""
         return self._seq - len(self._sent) <= last_seq + 1 <= self._seq
 
-    def go_on(self, outbox: Outbox, welcome: ServerMessage, last_seq: int) -> None:
+    def go_on(self, outbox: Outbox, wire: Wire, welcome: ServerMessage, last_seq: int) -> None:
         """On another connection: `welcome`, which repeats the number of the last message heard, and what was missed."""
         if self._expiry is not None:
             self._expiry.cancel()
-        self.outbox = outbox
-        outbox.put(welcome.model_copy(update={"seq": last_seq}).model_dump_json())
-        for seq, text in self._sent:
-            if seq > last_seq:
-                outbox.put(text)
+        self.outbox, self.wire = outbox, wire
+        self._put(welcome.model_copy(update={"seq": last_seq}))
+        for message in self._sent:
+            if message.seq > last_seq:
+                self._put(message)
+
+    def _put(self, message: ServerMessage) -> None:
+        if self.outbox is not None:
+            self.outbox.put(self.wire.encode(message))
 
     def wait(self) -> None:
         """The connection was lost: the session plays on for a while, in case that the client comes back."""

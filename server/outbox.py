@@ -21,19 +21,19 @@ class Outbox:
         self.ended = asyncio.Event()  # nothing more will be put
         self._websocket = websocket
         self._limit = limit
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[str | bytes] = deque()
         self._news = asyncio.Event()
         self._code = 1000
         self._reason = ""
 
-    def put(self, text: str) -> None:
+    def put(self, frame: str | bytes) -> None:
         if self.ended.is_set():
             return
         if len(self._waiting) >= self._limit:
             self._waiting.clear()
             self.end(TOO_SLOW, f"expected a client that reads, got {self._limit} messages unread")
             return
-        self._waiting.append(text)
+        self._waiting.append(frame)
         self._news.set()
 
     def end(self, code: int, reason: str = "") -> None:
@@ -57,5 +57,9 @@ class Outbox:
 
     async def _sent_all(self) -> bool:
         while self._waiting:
-            await self._websocket.send_text(self._waiting.popleft())
+            frame = self._waiting.popleft()
+            if isinstance(frame, str):
+                await self._websocket.send_text(frame)
+            else:
+                await self._websocket.send_bytes(frame)
         return self.ended.is_set()

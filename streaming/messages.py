@@ -1,6 +1,6 @@
 """Every message on the wire of `/v1/live`, in both directions. One class, one message.
 
-Text frames hold one JSON object each (subprotocol `tradefours.v1+json`). `seq` counts up from 0 on each
+A frame holds one message, as JSON or as msgpack (`streaming/wire.py`). `seq` counts up from 0 on each
 side. Ticks are musical time, 480 to the quarter, counted by the client, whose side owns the clock.
 """
 
@@ -12,6 +12,7 @@ from music.errors import BadSetting
 from music.harmony import Key, parse_chart
 
 SUBPROTOCOL = "tradefours.v1+json"
+MSGPACK = "tradefours.v1+msgpack"
 HEARTBEAT_S = 0.25  # the client sends one this often, and the server answers each
 SILENCE_S = 3 * HEARTBEAT_S  # a server that is silent for so long is gone
 

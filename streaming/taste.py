@@ -22,8 +22,8 @@ from streaming.messages import FOLLOW, Control, PlayerPart, Start
 
 DRUMS: Final = 128
 CHORD_OFFSET: Final = 2.0  # of a chord tone's logit
-TILT: Final = 3.0  # logits per quarter that passes before the next note, at density 1 or -1
-STACK_OFFSET: Final = 1.5  # of one more note in a chord, likewise
+TILT: Final = 2.0  # logits between a note at once and one a quarter later, or more, at density 1 or -1
+STACK_OFFSET: Final = 0.5  # of one more note in a chord, likewise
 LOUDNESS: Final = 8.0  # logits from the softest to the loudest, at dynamics 1 or -1
 BUSY: Final = 8  # onsets of the humans in two beats that fill all the space
 ANY: Final = (ALL_PITCHES,) * PARTS
@@ -149,11 +149,14 @@ def _velocity_bias(dynamics: float) -> Bias:
 
 @lru_cache(maxsize=4096)
 def _density_bias(tilt: float, position: int, bar_length: int) -> Bias:
-    """A note that comes later by a quarter is less likely by a factor of exp(TILT), or likelier."""
-    per_step = TILT * tilt / STEPS_PER_QUARTER
-    later = tuple((POSITION[at], per_step * (position - at)) for at in range(position, bar_length))
+    """A note that comes later is less likely, or likelier."""
+
+    def later(steps: int) -> float:
+        return -TILT * tilt * min(steps, STEPS_PER_QUARTER) / STEPS_PER_QUARTER
+
+    positions = tuple((POSITION[at], later(at - position)) for at in range(position, bar_length))
     joining = tuple((PART[part], STACK_OFFSET * tilt) for part in range(PARTS))
-    return (*later, *joining, (BAR[0], per_step * (position - bar_length)))
+    return (*positions, *joining, (BAR[0], later(bar_length - position)))
 
 
 def _is_next(ranges: Ranges) -> bool:

@@ -5,6 +5,7 @@ import asyncio
 from clients.live import LiveClient
 from music.time import Tick
 from streaming.messages import ErrorMessage, Plan, PlayerPart
+from streaming.wire import MSGPACK_WIRE
 from tests.server.running import PATIENCE_S, Running
 from tests.server.test_connection import until
 
@@ -140,3 +141,18 @@ async def test_a_guest_who_leaves_ends_nothing_and_a_host_who_leaves_ends_all(ru
             await next_plan(guest)
         assert (await next_error(guest)).code == "session_over"
     await until(running, 0)
+
+
+async def test_a_conversation_in_msgpack_is_the_same(running: Running) -> None:
+    async with client(running, wire=MSGPACK_WIRE, keep_s=30) as live:
+        await live.start(mode="duet")
+        seq = await live.note(0, 60, 90)
+        assert (await next_plan(live)).answers_seq == seq
+
+
+async def test_frames_of_the_wrong_kind_or_without_sense_are_answered(running: Running) -> None:
+    async with client(running, wire=MSGPACK_WIRE) as live:
+        assert live._socket is not None
+        for frame, code in (("{}", "text"), (b"\xc1", "bad_msgpack"), (b"\x80", "bad_type"), (b"\x01", "bad_message")):
+            await live._socket.send(frame)
+            assert (await next_error(live)).code == code
