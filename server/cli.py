@@ -23,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench, name="bench")
+corpus_app = typer.Typer(help="Music to train on.", no_args_is_help=True)
+app.add_typer(corpus_app, name="corpus")
 
 
 class ModeName(StrEnum):
@@ -72,7 +74,11 @@ Temperature = Annotated[float, typer.Option(help="Lower is safer, higher is bold
 Stats = Annotated[Path | None, typer.Option(help="Write the measured times to this JSON file at the end.")]
 Corpus = Annotated[
     Path | None,
-    typer.Option(envvar="TRADEFOURS_CORPUS", help="Archive (.tar.xz) or folder of MIDI with its manifest.csv."),
+    typer.Option(
+        envvar="TRADEFOURS_CORPUS",
+        help="A built .corpus file, or an archive (.tar.xz) or folder of MIDI with its manifest.csv; "
+        "`runs/open.corpus` if not said.",
+    ),
 ]
 
 
@@ -217,27 +223,40 @@ def generate(
     )  # fmt: skip
 
 
+@corpus_app.command("build")
+def corpus_build(
+    archives: Annotated[list[Path], typer.Argument(help="Archives (.tar.xz) or folders of MIDI.")],
+    out: Annotated[Path | None, typer.Option(help="File to write; `runs/open.corpus` if not said.")] = None,
+) -> None:
+    """Archives of MIDI to one small file: cleaned, without duplicates, in splits that share no piece."""
+    from server.train import build_corpus_file
+
+    build_corpus_file(archives, out)
+
+
 @app.command()
 def train(
-    preset: Annotated[str, typer.Option(help="tiny, small, medium or large.")] = "small",
+    preset: Annotated[str | None, typer.Option(help="tiny, small, medium or large; small if not said.")] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="How long to train, in all; a second run goes on.")] = 60.0,
     corpus: Corpus = None,
     folder: Annotated[Path | None, typer.Option("--run", help="Folder of the run; `runs/PRESET` if not said.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Begin with the weights of this network.")] = None,
     sharing: Annotated[str | None, typer.Option(help="mha, gqa, mqa, grouped, routed or partitioned.")] = None,
     length: Annotated[int, typer.Option(min=64, help="Tokens in a training example.")] = 1024,
+    batch: Annotated[int | None, typer.Option(min=1, help="Examples in a step; as suits the device.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads to use; all if not said.")] = None,
     seed: Seed = 0,
     ship: Annotated[str | None, typer.Option(help="At the end, write the best weights under this name.")] = None,
 ) -> None:
     """Train a network on a corpus; interrupt it and call again to resume."""
-    from server.train import train_preset
+    from server.train import CACHE, PRESET, ship_weights, train_preset
 
-    run_folder = folder or Path("runs") / preset
-    archive = _required(corpus)
-    train_preset(preset, minutes, archive, run_folder, sharing=sharing, length=length, threads=threads, seed=seed)
+    run_folder = folder or CACHE / (preset or PRESET)
+    train_preset(
+        preset, minutes, _required(corpus), run_folder,
+        start=start, sharing=sharing, length=length, batch=batch, threads=threads, seed=seed,
+    )  # fmt: skip
     if ship:
-        from server.train import ship_weights
-
         ship_weights(run_folder, ship)
 
 
@@ -270,9 +289,13 @@ def doctor(
 
 
 def _required(corpus: Path | None) -> Path:
-    if corpus is None:
-        raise BadSetting("expected a corpus: say --corpus, or set TRADEFOURS_CORPUS")
-    return corpus
+    from server.train import CORPUS
+
+    if corpus is None and not CORPUS.exists():
+        raise BadSetting(
+            f"expected a corpus: say --corpus, set TRADEFOURS_CORPUS, or build {CORPUS} with `tradefours corpus build`"
+        )
+    return corpus or CORPUS
 
 
 def _settings(**given: object) -> Settings:

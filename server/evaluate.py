@@ -20,7 +20,7 @@ from server.engine_choice import load_engine
 from server.outputs import check_output
 from server.settings import Settings
 from server.synth import can_render, render
-from server.train import CACHE, cache_of, open_corpus
+from server.train import CACHE, open_corpus
 
 SHOWN = 16  # continuations on the contact sheet: the first ones, whatever they are
 HEARD = 8  # accompaniments, and answers, as MIDI beside those
@@ -36,7 +36,7 @@ def evaluate_model(
     # An accompaniment holds a second sequence for a moment, so the engine has one to spare.
     loaded = load_engine(settings.model_copy(update={"max_sessions": 16}))
     network, corpus = load(settings.model), open_corpus(archive)
-    rivals = _read_rivals(corpus.split("train"), archive)
+    rivals = _read_rivals(corpus.split("train"))
     found = evaluate(network, loaded.engine, corpus, rivals, QUICK if quick else FULL, seed, _bar)
     folder.mkdir(parents=True, exist_ok=True)
     draw_figures(found, folder / PLOTS, title=name)
@@ -53,9 +53,9 @@ def evaluate_model(
     print(f"report, pictures and MIDI are in {folder}")
 
 
-def _read_rivals(train: Corpus, archive: Path) -> Rivals:
+def _read_rivals(train: Corpus) -> Rivals:
     with tqdm(total=len(train.pieces), desc="tokens for the 5-gram", unit=" pieces") as bar:
-        return Rivals.reading(corpus_tokens(train, cache_of(archive, "tokens.npy"), bar.update))
+        return Rivals.reading(corpus_tokens(train, bar.update))
 
 
 def _bar(name: str, count: int) -> Callable[[], object]:

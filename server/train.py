@@ -1,4 +1,4 @@
-"""`tradefours train`: the model's training code behind a progress bar."""
+"""`tradefours corpus build` and `train`: the model's training code behind progress bars."""
 
 import json
 import sys
@@ -10,45 +10,70 @@ from tqdm import tqdm
 from model.checkpoint import INDEX, save_network
 from model.networks.config import Sharing, preset
 from model.registry import WEIGHTS, load
-from model.training.corpus import Corpus, fingerprint, read_corpus
-from model.training.trainer import BEST, Progress, Trainer, TrainingPlan
+from model.training.corpus import SPLITS, Corpus
+from model.training.shards import ENDING, build_file, built_path, corpus_table, read_corpus
+from model.training.trainer import BEST, Progress, Trainer, TrainingPlan, usual_batch
 from model.training.validation import validation_crops
 from music.errors import BadSetting
+from server.outputs import check_output
 
 CACHE = Path("runs")
+CORPUS = CACHE / f"open{ENDING}"  # where a built corpus lies if nobody says otherwise
+PRESET = "small"
 VALIDATION_PIECES = 50  # while training
 
 
+def build_corpus_file(archives: list[Path], target: Path | None) -> None:
+    if target is None:
+        CACHE.mkdir(exist_ok=True)
+    target = target or CORPUS
+    check_output(target, ending=ENDING)
+    with tqdm(desc="reading the archives", unit=" files") as bar:
+        corpus = build_file(archives, target, bar.update)
+    print(corpus_table(target))
+    print(f"\n{corpus.dropped_table()}\n")
+    print(f"{target}: {target.stat().st_size / 2**20:.1f} MiB")
+
+
 def train_preset(
-    name: str,
+    name: str | None,
     minutes: float,
-    archive: Path,
+    corpus_path: Path,
     folder: Path,
     *,
+    start: str | None,
     sharing: str | None,
     length: int,
+    batch: int | None,
     threads: int | None,
     seed: int,
 ) -> None:
     """Train for `minutes` in all, or go on with the run in `folder` until it has had as many."""
-    network = replace(preset(name), context=length)
+    given = load(start) if start is not None else None
+    network = given.config if given is not None and name is None else preset(name or PRESET)
     if sharing is not None:
         network = replace(network, sharing=_sharing(sharing))
-    plan = TrainingPlan(network=network, minutes=minutes, length=length, seed=seed)
-    corpus = open_corpus(archive)
+    network = replace(network, context=length)
+    if given is not None and replace(given.config, context=length) != network:
+        raise BadSetting(f"expected the shape of {start} without --preset and --sharing, got another: {network}")
+    plan = TrainingPlan(network=network, minutes=minutes, length=length, batch=batch or usual_batch(), seed=seed)
+    corpus = open_corpus(corpus_path)
     validation = validation_crops(corpus, length=length, most=VALIDATION_PIECES)
-    trainer = Trainer(plan, corpus.split("train"), validation, folder, threads=threads)
+    trainer = Trainer(plan, corpus.split("train"), validation, folder, threads=threads, start=given)
     try:
-        _run_with_bar(trainer, name)
+        _run_with_bar(trainer)
     except KeyboardInterrupt:
         print(f"stopped after {trainer.progress.step} steps; the same command goes on from {folder}", file=sys.stderr)
         raise
     progress = trainer.progress
     print(f"{progress.tokens} tokens in {progress.step} steps, best validation NLL {progress.best:.3f} nats per token")
+    print(f"curve: {folder / 'curve.png'}, best weights: {folder / BEST}")
 
 
-def _run_with_bar(trainer: Trainer, name: str) -> None:
-    with tqdm(total=round(trainer.plan.minutes * 60), unit="s", desc=f"training {name}") as bar:
+def _run_with_bar(trainer: Trainer) -> None:
+    total, initial = round(trainer.plan.minutes * 60), round(trainer.progress.seconds)
+    shape = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"  # of a budget in seconds
+    with tqdm(total=total, initial=initial, bar_format=shape, desc=f"training {trainer.folder.name}") as bar:
 
         def report(progress: Progress, loss: float, tokens_per_second: float) -> None:
             bar.update(round(progress.seconds) - bar.n)
@@ -68,19 +93,14 @@ def ship_weights(folder: Path, name: str) -> None:
     print(f"{name} is in {WEIGHTS / name}")
 
 
-def open_corpus(archive: Path) -> Corpus:
-    """From the cache of an earlier run, else read once: minutes."""
-    cache = cache_of(archive, "npz")
-    with tqdm(desc="reading the corpus", unit=" pieces") as bar:
-        corpus = read_corpus(archive, cache, bar.update)
-    for reason, files in corpus.dropped.items():
-        print(f"left out {files} files: {reason}")
+def open_corpus(path: Path) -> Corpus:
+    """A built file, or an archive that is built once, in minutes, and kept beside the runs."""
+    is_built = built_path(path, CACHE).exists()
+    with tqdm(desc="reading the archive", unit=" files", disable=is_built) as bar:
+        corpus = read_corpus(path, CACHE, bar.update)
+    counts = ", ".join(f"{len(corpus.split(name).pieces)} {name}" for name in SPLITS)
+    print(f"{counts} pieces; {len(corpus.dropped)} files left out")
     return corpus
-
-
-def cache_of(archive: Path, ending: str) -> Path:
-    """A name that changes when the archive does."""
-    return CACHE / f"{archive.name.partition('.')[0]}-{fingerprint(archive)}.{ending}"
 
 
 def _sharing(name: str) -> Sharing:

@@ -47,6 +47,15 @@ def corpus_dir(corpus_archive: Path, tmp_path_factory: pytest.TempPathFactory) -
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def built_corpus(corpus_archive: Path) -> Path:
+    """The whole real corpus as `train` and `evaluate` keep it: building it takes minutes, so no test does."""
+    built = sorted((ROOT / "runs").glob("*.corpus"))
+    if not built:
+        pytest.skip(f"needs a built corpus: tradefours corpus build {corpus_archive}")
+    return built[0]
+
+
 @pytest.fixture
 def jack_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """A JACK server of this test's own. Its environment is set here already; it is yielded for subprocesses.

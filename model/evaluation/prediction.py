@@ -5,7 +5,6 @@ Uniform: every token of the vocabulary alike. Unigram: as often as in training. 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,9 @@ from numpy.typing import NDArray
 from model.networks.decoder import Decoder
 from model.tokens.vocabulary import VOCABULARY
 from model.training.corpus import Corpus, Piece
-from model.training.crops import PLAIN, encode_crop, plain_crop
+from model.training.crops import plain_crop, whole_piece
 from model.training.ngram import NGram
 from model.training.validation import Nll, Validation, tally, token_nll
-from music.time import MeterMap, Tick
 
 Losses = NDArray[np.float64]
 NETWORK, FIVE_GRAM, UNIGRAM, UNIFORM = "network", "5-gram", "unigram", "uniform"
@@ -62,21 +60,10 @@ def compare(
     return {name: tally(crops, each) for name, each in by_player.items()}
 
 
-def corpus_tokens(corpus: Corpus, cache: Path, progress: Callable[[], object] = lambda: None) -> NDArray[np.int64]:
-    """Every piece whole, one after the other; kept in `cache`, as encoding them takes minutes."""
-    if not cache.exists():
-        pieces = []
-        for piece in corpus.pieces:
-            pieces.append(np.array(whole_piece(piece), np.int16))
-            progress()
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = cache.with_suffix(".new.npy")
-        np.save(unfinished, np.concatenate(pieces))
-        unfinished.replace(cache)
-    tokens: NDArray[np.int64] = np.load(cache, allow_pickle=False).astype(np.int64)
-    return tokens
-
-
-def whole_piece(piece: Piece) -> list[int]:
-    rng = np.random.default_rng(0)
-    return encode_crop(piece, piece.notes.copy(), Tick(0), MeterMap(piece.meters), PLAIN, rng, whole=True)
+def corpus_tokens(corpus: Corpus, progress: Callable[[], object] = lambda: None) -> NDArray[np.int64]:
+    """Every piece whole, one after the other."""
+    pieces = []
+    for piece in corpus.pieces:
+        pieces.append(whole_piece(piece).astype(np.int16))
+        progress()
+    return np.concatenate(pieces).astype(np.int64)

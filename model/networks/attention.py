@@ -98,16 +98,40 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, tags: Tags, turn: tuple[Tensor, Tensor]) -> Tensor:
         """x: (B, T, width) -> (B, T, width), over whole sequences: training and evaluation."""
         query, key, value = self.project(x, tags, turn)
-        times = self.config.heads // self.config.kv_heads
-        if times > 1:
-            key, value = (y[:, :, None].expand(-1, -1, times, -1, -1).flatten(1, 2) for y in (key, value))
-        mask = hidden(self.config, tags, 0)
-        if self.config.sharing is Sharing.GROUPED:
-            mask = causal(x.shape[1], x.shape[1], x.device) + self.leaned(tags)
-        if mask is not None:
+        query, key = query.to(value.dtype), key.to(value.dtype)  # positions widen what autocast has narrowed
+        if self.config.sharing not in (Sharing.GROUPED, Sharing.PARTITIONED):
+            mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+        elif query.is_cuda and torch.compiler.is_compiling():
+            mixed = self.flex(query, key, value, tags)
+        else:
+            mask = hidden(self.config, tags, 0)
+            if mask is None:
+                mask = causal(x.shape[1], x.shape[1], x.device) + self.leaned(tags)
             mask = mask.to(query.dtype).repeat_interleave(self.config.heads // GROUPS, dim=-3)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
+            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, enable_gqa=True)
         return self.project_out(mixed)
+
+    def flex(self, query: Tensor, key: Tensor, value: Tensor, tags: Tags) -> Tensor:
+        """Grouped and partitioned without a mask in memory: compiled, one fused kernel. CPUs cannot train with it.
+
+        query: (B, heads, T, head_size); key, value: (B, groups, T, head_size). Returns the shape of `query`.
+        """
+        from torch.nn.attention.flex_attention import create_block_mask, flex_attention  # heavy, and never for serving
+
+        config, times, length = self.config, self.config.heads // GROUPS, query.shape[-2]
+
+        def lean(score: Tensor, b: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
+            return score + self.leaning[head // times, tags.attribute[b, k]]
+
+        def part(score: Tensor, b: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
+            is_seen = (tags.group[b, k] == head // times) | tags.in_header[b, k] | (q - k < config.window)
+            return torch.where(is_seen, score, -torch.inf)
+
+        past = create_block_mask(lambda b, head, q, k: q >= k, None, None, length, length, device=query.device)
+        score = lean if config.sharing is Sharing.GROUPED else part
+        mixed = flex_attention(query, key, value, score_mod=score, block_mask=past, enable_gqa=True)
+        assert isinstance(mixed, Tensor)
+        return mixed
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         """The newest Tq positions of one sequence over all its Tk keys.

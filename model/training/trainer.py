@@ -3,7 +3,6 @@
 Knows networks and crops; not where weights are shipped.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -17,10 +16,13 @@ from torch.nn import functional
 from model.checkpoint import save_network
 from model.networks.config import NetworkConfig
 from model.networks.decoder import Decoder
+from model.training.ahead import Ahead
 from model.training.corpus import Corpus
-from model.training.crops import CropSampler, Variation
+from model.training.crops import CropSampler
+from model.training.curve import Point, save_curve
 from model.training.muon import Muon
 from model.training.validation import Validation, validate
+from model.training.variation import Variation
 from music.errors import BadCheckpoint
 
 
@@ -54,85 +56,123 @@ class Progress:
     tokens: int = 0
     seconds: float = 0.0
     best: float = math.inf  # validation NLL per token
-    curve: list[dict[str, float]] = field(default_factory=list)
+    curve: list[Point] = field(default_factory=list)
 
 
 BEST = "best"
+STATE = "state.pt"
+CPU_BATCH, CUDA_BATCH = 4, 64  # crops: 65,536 tokens keep a large GPU busy
 Report = Callable[[Progress, float, float], None]  # progress, training loss, tokens per second
 
 
+def training_device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def usual_batch() -> int:
+    """Crops in a step that suit the device."""
+    return CUDA_BATCH if training_device().type == "cuda" else CPU_BATCH
+
+
 class Trainer:
-    """One run in one folder: `state.pt` to resume from, the `best` weights in full precision, `curve.json`."""
+    """One run in one folder: `state.pt` to resume from, the `best` weights in full precision, the curve.
+
+    A run that is resumed does what it would have done without a break, bit for bit where the device is as exact.
+    """
 
     def __init__(
-        self, plan: TrainingPlan, corpus: Corpus, validation: Validation, folder: Path, *, threads: int | None = None
+        self,
+        plan: TrainingPlan,
+        corpus: Corpus,
+        validation: Validation,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        start: Decoder | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
+        """start: whose weights a new run begins with, instead of chance. A resumed one has its own."""
         if threads:
             torch.set_num_threads(threads)
-        self.plan, self.validation, self.folder = plan, validation, folder
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.plan, self.validation, self.folder, self._clock = plan, validation, folder, clock
+        self.device = training_device()
         torch.manual_seed(plan.seed)
-        self.network = Decoder(plan.network).to(self.device)
+        self.network = Decoder(plan.network)
+        if start is not None:
+            self.network.load_state_dict(start.state_dict())
+        self.network.to(self.device)
         self.optimizers = _optimizers(self.network, plan)
         self.progress = Progress()
+        self._since: list[tuple[float, float]] = []  # loss and seconds of each step since the last validation
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / "state.pt").exists():
+        if (folder / STATE).exists():
             self._resume()
-        # A resumed run goes on with crops of its own: which ones were seen is not worth keeping.
-        seed = plan.seed + 1_000_003 * self.progress.step
-        self.short, self.long = (
-            CropSampler(corpus, length=length + 1, variation=plan.variation, seed=seed)
-            for length in (plan.length // 2, plan.length)
-        )
+        self._batches = Ahead(CropSampler(corpus, variation=plan.variation, seed=plan.seed))
+        self._loss: Callable[[Tensor], Tensor] = self._plain_loss
+        if self.device.type == "cuda":
+            torch.set_float32_matmul_precision("high")
+            self._loss = torch.compile(self._plain_loss)
 
     def run(self, report: Report) -> Progress:
         """Train until the budget is spent. However it ends, the run can go on from where it was."""
         try:
             self._train(report)
         finally:
+            self._batches.close()
             self._save()
         return self.progress
 
     def _train(self, report: Report) -> None:
-        budget = self.plan.minutes * 60
-        last = time.monotonic()
-        next_check = self.progress.seconds + self.plan.validate_every_minutes * 60
-        while self.progress.seconds < budget:
-            loss = self._step(self.progress.seconds / budget)
-            now = time.monotonic()
-            self.progress.seconds += now - last
-            report(self.progress, loss, self.plan.batch * self.plan.length / (now - last))
-            last = now
-            if self.progress.seconds >= next_check or self.progress.seconds >= budget:
-                self._check(loss)
-                next_check += self.plan.validate_every_minutes * 60
-                last = time.monotonic()
+        budget, progress = self.plan.minutes * 60, self.progress
+        last = self._clock()
+        while progress.seconds < budget:
+            loss = self._step(progress.seconds / budget).item()
+            now = self._clock()
+            seconds, last = (now - last) / 1e9, now
+            progress.seconds += seconds
+            self._since.append((loss, seconds))
+            report(progress, loss, self.plan.batch * self.plan.length / max(seconds, 1e-9))
+            if progress.seconds >= min(self._next_check, budget):
+                self._check()
+                last = self._clock()
 
-    def _step(self, done: float) -> float:
-        rate = self.plan.rate(done)
-        batch = self.short.batch(2 * self.plan.batch) if done < self.plan.shorter else self.long.batch(self.plan.batch)
+    @property
+    def _next_check(self) -> float:
+        before = self.progress.curve[-1].seconds if self.progress.curve else 0.0
+        return before + self.plan.validate_every_minutes * 60
+
+    def _step(self, done: float) -> Tensor:
+        plan = self.plan
+        times = 2 if done < plan.shorter else 1
+        batch = self._batches.batch(self.progress.step, times * plan.batch, plan.length // times + 1)
         tokens = torch.from_numpy(batch).to(self.device)
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss = next_token_loss(self.network(tokens[:, :-1]), tokens[:, 1:])
+            loss = self._loss(tokens)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
-        for optimizer, full in zip(self.optimizers, (self.plan.matrix_rate, self.plan.other_rate), strict=True):
+        nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip)
+        for optimizer, full in zip(self.optimizers, (plan.matrix_rate, plan.other_rate), strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = full * rate
+                group["lr"] = full * plan.rate(done)
             optimizer.step()
             optimizer.zero_grad()
         self.progress.step += 1
-        self.progress.tokens += self.plan.batch * self.plan.length
-        return loss.item()
+        self.progress.tokens += plan.batch * plan.length
+        return loss.detach()
 
-    def _check(self, loss: float) -> None:
+    def _plain_loss(self, tokens: Tensor) -> Tensor:
+        """tokens: (B, T + 1)"""
+        return next_token_loss(self.network(tokens[:, :-1]), tokens[:, 1:])
+
+    def _check(self) -> None:
         nll = validate(self.network, self.validation).per_token
-        self.progress.curve.append(
-            {"seconds": self.progress.seconds, "tokens": self.progress.tokens, "train": loss, "valid": nll}
-        )
-        if nll < self.progress.best:
-            self.progress.best = nll
+        losses, seconds = zip(*self._since, strict=True)
+        progress, steps = self.progress, len(losses)
+        rate = steps * self.plan.batch * self.plan.length / max(sum(seconds), 1e-9)
+        progress.curve.append(Point(progress.seconds, progress.step, progress.tokens, sum(losses) / steps, nll, rate))
+        self._since.clear()
+        if nll < progress.best:
+            progress.best = nll
             save_network(self.network, self.folder / BEST, about=self._about())
         self._save()
 
@@ -151,19 +191,23 @@ class Trainer:
             "network": self.network.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "progress": asdict(self.progress),
+            "since": self._since,
         }
-        torch.save(state, self.folder / "state.new")
-        (self.folder / "state.new").replace(self.folder / "state.pt")
-        (self.folder / "curve.json").write_text(json.dumps(self.progress.curve, indent=1))
+        unfinished = self.folder / "state.new"
+        torch.save(state, unfinished)
+        unfinished.replace(self.folder / STATE)
+        save_curve(self.progress.curve, self.folder)
 
     def _resume(self) -> None:
-        state = torch.load(self.folder / "state.pt", map_location=self.device, weights_only=True)
+        state = torch.load(self.folder / STATE, map_location=self.device, weights_only=True)
         if state["plan"] != _essence(self.plan):
             raise BadCheckpoint(f"expected the settings of the run in {self.folder}, got others; name another folder")
         self.network.load_state_dict(state["network"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        self.progress = Progress(**state["progress"])
+        curve = [Point(**point) for point in state["progress"].pop("curve")]
+        self.progress = Progress(**state["progress"], curve=curve)
+        self._since = state["since"]
 
 
 def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -178,11 +222,11 @@ def _optimizers(network: Decoder, plan: TrainingPlan) -> list[torch.optim.Optimi
     others = [p for p in network.parameters() if id(p) not in chosen]
     return [
         Muon(matrices, lr=plan.matrix_rate, weight_decay=plan.weight_decay),
-        torch.optim.AdamW(others, lr=plan.other_rate, betas=(0.9, 0.95), weight_decay=0.0),
+        torch.optim.AdamW(others, lr=plan.other_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=others[0].is_cuda),
     ]
 
 
 def _essence(plan: TrainingPlan) -> dict[str, str]:
     """What must not change when a run is resumed; its budget may."""
-    kept = {"network": plan.network, "length": plan.length, "batch": plan.batch, "seed": plan.seed}
-    return {name: str(value) for name, value in kept.items()}
+    names = ("network", "length", "batch", "seed", "variation")
+    return {name: str(getattr(plan, name)) for name in names}

@@ -98,12 +98,12 @@ def test_what_the_system_refuses_is_one_sentence(scale_file: Path, tmp_path: Pat
     assert "Traceback" not in result.stderr
 
 
-def test_a_corpus_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_corpus_must_be_named_or_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TRADEFOURS_CORPUS", raising=False)
     for command in ("train", "evaluate"):
-        assert_one_sentence(tradefours(command), "--corpus", "TRADEFOURS_CORPUS")
+        assert_one_sentence(tradefours(command, cwd=tmp_path), "--corpus", "TRADEFOURS_CORPUS", "corpus build")
     monkeypatch.setenv("TRADEFOURS_CORPUS", "nothing.tar.xz")
-    assert_one_sentence(tradefours("train"), "nothing.tar.xz")
+    assert_one_sentence(tradefours("train", cwd=tmp_path), "nothing.tar.xz")
 
 
 def test_figures_that_cannot_be_written_are_told_before_the_work(tmp_path: Path) -> None:
@@ -133,15 +133,24 @@ def test_who_names_a_port_is_not_left_without(monkeypatch: pytest.MonkeyPatch, a
     assert_one_sentence(tradefours("run", *asked, "--port", "0", "--model", "tiny"), "expected a MIDI system out of")
 
 
-def test_training_and_evaluating_from_an_archive(tmp_path: Path) -> None:
+def test_a_corpus_is_built_trained_on_and_evaluated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("TRADEFOURS_CORPUS", raising=False)
     archive = made_archive(tmp_path / "made.tar.xz")
-    common = ("--corpus", archive)
-    trained = tradefours("train", "--preset", "tiny", "--minutes", "0.03", "--length", "128", *common, cwd=tmp_path)
+    built = tradefours("corpus", "build", archive, cwd=tmp_path)
+    assert built.returncode == 0, built.stderr
+    assert "| made | 9, 2, 0 |" in built.stdout
+    assert "| all | 11 | 1 |" in built.stdout
+    trained = tradefours("train", "--preset", "tiny", "--minutes", "0.03", "--length", "128", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
-    assert "left out 1 files" in trained.stdout
+    assert "1 files left out" in trained.stdout
     figures = tmp_path / "figures.json"
     run = tmp_path / "runs" / "tiny" / "best"
-    evaluated = tradefours("evaluate", run, *common, "--quick", "--json", figures, cwd=tmp_path)
+    common = ("--from", run, "--length", "128", "--corpus", archive, "--run", tmp_path / "more")
+    again = tradefours("train", *common, "--minutes", "0.01", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    other = tradefours("train", *common, "--preset", "small", cwd=tmp_path)
+    assert_one_sentence(other, "expected the shape of")
+    evaluated = tradefours("evaluate", run, "--quick", "--json", figures, cwd=tmp_path)
     assert evaluated.returncode == 0, evaluated.stderr
     assert "| per note |" in evaluated.stdout
     assert json.loads(figures.read_text())["nll_per_note_5gram"] > 0

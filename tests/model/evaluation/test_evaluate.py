@@ -12,10 +12,11 @@ from model.evaluation.evaluate import Evaluation, Extent, evaluate
 from model.evaluation.features import MEASURES
 from model.evaluation.figures import flat, key
 from model.evaluation.plots import draw_figures
-from model.evaluation.prediction import Rivals, whole_piece
+from model.evaluation.prediction import Rivals
 from model.evaluation.report import markdown
 from model.networks.config import Sharing
 from model.training.corpus import Corpus
+from model.training.crops import whole_piece
 from tests.model.evaluation.made_passages import beat, passage, together
 from tests.model.random_networks import random_network
 from tests.model.training.made_corpus import made_corpus

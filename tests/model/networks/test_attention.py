@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from model.networks.attention import Tagger, hidden, rotate
+from model.networks.attention import Attention, Tagger, hidden, rotate
 from model.networks.config import GROUPS, Sharing
 from model.networks.decoder import Decoder
 from model.tokens.vocabulary import BAR, BEGIN, DURATION, METER, PART, PITCH, POSITION, PROGRAM, TEMPO, VELOCITY
-from tests.model.random_networks import random_network
+from tests.model.random_networks import random_network, random_tokens
 
 # A header, and the beginning of a bar: position 0, then two notes.
 MUSIC = [
@@ -102,3 +102,17 @@ def test_turned_scores_depend_on_distance_alone() -> None:
     assert score(9, 4) == pytest.approx(score(80, 4), abs=1e-4)
     assert score(9, 4) != pytest.approx(score(9, 5), abs=1e-3)
     assert rotate(query, network.rotary(50, 51)).norm() == pytest.approx(float(query.norm()), rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@pytest.mark.parametrize("sharing", [Sharing.GROUPED, Sharing.PARTITIONED])
+@torch.no_grad()  # on a CPU it goes forward only
+def test_the_fused_kernels_rule_is_the_masks(sharing: Sharing) -> None:
+    network = random_network(sharing)
+    attention = network.blocks[0].attention
+    assert isinstance(attention, Attention)
+    tags = network.tag(torch.tensor([random_tokens(90, seed) for seed in (1, 2)]))
+    x = torch.randn(2, 90, network.config.width)
+    turn = network.rotary(0, 90)
+    fused = attention.project_out(attention.flex(*attention.project(x, tags, turn), tags))
+    assert torch.allclose(fused, attention(x, tags, turn), atol=1e-5)

@@ -5,7 +5,8 @@ import io
 import tarfile
 from pathlib import Path
 
-from model.training.corpus import Corpus, build_corpus
+from model.training.cleaning import build_corpus
+from model.training.corpus import Corpus
 from music.files import write_midi
 from music.score import DRUMS, Note, Part, Score
 from music.time import Meter, MeterChange, Tempo, Tick
@@ -26,7 +27,7 @@ def scale_score(bars: int = 8, *, meter: Meter | None = None) -> Score:
     )
 
 
-def members() -> list[tuple[dict[str, str], bytes]]:
+def made_members() -> list[tuple[dict[str, str], bytes]]:
     """Twelve pieces, two of them for validation, one broken, one without a meter."""
     rows = []
     for i in range(12):
@@ -42,16 +43,16 @@ def members() -> list[tuple[dict[str, str], bytes]]:
 
 
 def made_corpus() -> Corpus:
-    return build_corpus(members(), progress=lambda: None)
+    return build_corpus(made_members(), progress=lambda: None)
 
 
 def made_archive(path: Path) -> Path:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
-    writer.writerows(about for about, _ in members())
+    writer.writerows(about for about, _ in made_members())
     with tarfile.open(path, "w:xz") as tar:
-        for name, data in [("manifest.csv", text.getvalue().encode()), *((a["path"], d) for a, d in members())]:
+        for name, data in [("manifest.csv", text.getvalue().encode()), *((a["path"], d) for a, d in made_members())]:
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))

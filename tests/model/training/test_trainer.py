@@ -1,13 +1,16 @@
 """A run learns, can be interrupted and resumed, and keeps its best weights."""
 
-from dataclasses import replace
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 import torch
 
 from model.checkpoint import load_network
-from model.networks.config import PRESETS
+from model.networks.config import PRESETS, Sharing
 from model.networks.decoder import Decoder
 from model.tokens.vocabulary import VOCABULARY
 from model.training.muon import Muon, orthogonal
@@ -67,6 +70,62 @@ def test_an_interrupted_run_goes_on_from_its_last_step(tmp_path: Path) -> None:
     assert resumed.progress.step == 3
     for name, weight in trainer.network.state_dict().items():
         assert torch.equal(weight, resumed.network.state_dict()[name])
+
+
+def steady_clock() -> Callable[[], int]:
+    """A second passes with every look: two runs with as many steps see the same times."""
+    ticks = count()
+    return lambda: next(ticks) * 10**9
+
+
+def test_a_resumed_run_is_the_run_that_was_never_interrupted(tmp_path: Path) -> None:
+    plan = replace(PLAN, minutes=12 / 60, validate_every_minutes=5 / 60, shorter=0.5)
+
+    def trainer(folder: str) -> Trainer:
+        return Trainer(plan, CORPUS.split("train"), VALIDATION, tmp_path / folder, threads=1, clock=steady_clock())
+
+    def interrupt(progress: Progress, loss: float, rate: float) -> None:
+        if progress.step == 7:
+            raise KeyboardInterrupt
+
+    whole = trainer("whole")
+    whole.run(lambda progress, loss, rate: None)
+    with pytest.raises(KeyboardInterrupt):
+        trainer("halved").run(interrupt)
+    resumed = trainer("halved")
+    resumed.run(lambda progress, loss, rate: None)
+    assert resumed.progress == whole.progress
+    assert whole.progress.step == 12
+    for name, weight in whole.network.state_dict().items():
+        assert torch.equal(weight, resumed.network.state_dict()[name])
+
+
+def test_a_run_may_begin_with_given_weights_but_not_with_their_optimizer(
+    run: tuple[Path, Trainer, Progress], tmp_path: Path
+) -> None:
+    given = load_network(run[0] / BEST)
+    started = Trainer(PLAN, CORPUS, VALIDATION, tmp_path, threads=1, start=given)
+    assert started.progress == Progress()
+    for name, weight in given.state_dict().items():
+        assert torch.equal(weight, started.network.state_dict()[name])
+    assert not any(optimizer.state_dict()["state"] for optimizer in started.optimizers)
+
+
+def test_the_curve_of_a_run_goes_on_where_it_stopped(run: tuple[Path, Trainer, Progress]) -> None:
+    rows = json.loads((run[0] / "curve.json").read_text())
+    assert len(rows) >= len(run[2].curve) >= 2
+    assert rows[: len(run[2].curve)] == [asdict(point) for point in run[2].curve]
+    assert all(point.tokens_per_second > 0 for point in run[2].curve)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("sharing", list(Sharing))
+def test_a_gpu_trains_every_sharing_compiled_and_in_half_precision(tmp_path: Path, sharing: Sharing) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA GPU")
+    plan = replace(PLAN, network=replace(PLAN.network, sharing=sharing), minutes=0.5, validate_every_minutes=0.1)
+    _, progress = train(plan, tmp_path)
+    assert progress.curve[-1].valid < 0.8 * progress.curve[0].train
 
 
 def test_a_run_with_another_network_is_refused(run: tuple[Path, Trainer, Progress]) -> None:
