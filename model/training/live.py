@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.tokens.vocabulary import PARTS
 from model.training.encoding import steps_of
 from model.training.variation import Rng
 from music.score import DRUMS
@@ -54,12 +55,13 @@ def trade(scene: Scene, bar_ticks: int, rng: Rng) -> None:
     """Hands one part back and forth between two players of the same instrument: call and response.
 
     At bar lines, or where a phrase ends, which is when a live answer comes. In one of three crops the two are alone.
+    There must be room for one more player.
     """
     part = _any_part(scene, rng)
     if rng.random() < 1 / 3:
         scene.programs = {part: scene.programs[part]}
         scene.keep(scene.notes[:, 1] == part)
-    notes, partner = scene.notes, max(scene.programs) + 1
+    notes, partner = scene.notes, min(set(range(PARTS)) - scene.programs.keys())
     turn = int(rng.choice(TURNS)) * bar_ticks
     own = notes[:, 1] == part
     ends = np.maximum.accumulate(notes[own, 0] + notes[own, 4])

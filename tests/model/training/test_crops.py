@@ -68,7 +68,7 @@ def test_a_batch_depends_on_its_number_alone_whatever_was_drawn_before() -> None
 def test_transposition_moves_every_note_alike_but_no_drum() -> None:
     piece = CORPUS.pieces[0]
     variation = replace(PLAIN, transpose=(3, 3))
-    score = decode(crop(piece, 4000, variation, np.random.default_rng(0)))
+    score = decode(crop(piece, 4000, variation, np.random.default_rng(0)).tolist())
     drums = {i for i, part in enumerate(score.parts) if part.program == DRUMS}
     assert {note.pitch for note in score.notes if note.part in drums} == {36}
     melody = {note.pitch for note in score.notes if note.part not in drums}
@@ -80,8 +80,8 @@ def test_trading_hands_a_part_back_and_forth_and_loses_no_note() -> None:
     piece = CORPUS.pieces[7]
     variation = replace(PLAIN, trade=1)
     for seed in range(12):
-        plain = decode(crop(piece, 4000, PLAIN, np.random.default_rng(seed)))
-        traded = decode(crop(piece, 4000, variation, np.random.default_rng(seed)))
+        plain = decode(plain_crop(piece, 4000, np.random.default_rng(seed)))
+        traded = decode(crop(piece, 4000, variation, np.random.default_rng(seed)).tolist())
         partner = len(traded.parts) - 1
         alone = partner == 1
         assert alone or partner == len(plain.parts)
@@ -93,7 +93,7 @@ def test_trading_hands_a_part_back_and_forth_and_loses_no_note() -> None:
 def test_dropped_parts_leave_header_and_notes_together() -> None:
     for seed in range(20):
         tokens = crop(CORPUS.pieces[2], 300, replace(PLAIN, drop_parts=1), np.random.default_rng(seed))
-        score = decode(tokens)
+        score = decode(tokens.tolist())
         assert score.notes
         assert {note.part for note in score.notes} <= set(range(len(score.parts)))
 
