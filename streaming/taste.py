@@ -22,7 +22,8 @@ from streaming.messages import FOLLOW, Control, PlayerPart, Start
 
 DRUMS: Final = 128
 CHORD_OFFSET: Final = 2.0  # of a chord tone's logit
-TILT: Final = 2.0  # logits between a note at once and one a quarter later, or more, at density 1 or -1
+THINNER: Final = 7.0  # logits between a note at once and one a quarter later, or more, at density -1
+THICKER: Final = 2.0  # the same at density 1: many notes come easier than few
 STACK_OFFSET: Final = 0.5  # of one more note in a chord, likewise
 LOUDNESS: Final = 8.0  # logits from the softest to the loudest, at dynamics 1 or -1
 BUSY: Final = 8  # onsets of the humans in two beats that fill all the space
@@ -151,8 +152,10 @@ def _velocity_bias(dynamics: float) -> Bias:
 def _density_bias(tilt: float, position: int, bar_length: int) -> Bias:
     """A note that comes later is less likely, or likelier."""
 
+    slope = THICKER if tilt > 0 else THINNER
+
     def later(steps: int) -> float:
-        return -TILT * tilt * min(steps, STEPS_PER_QUARTER) / STEPS_PER_QUARTER
+        return -slope * tilt * min(steps, STEPS_PER_QUARTER) / STEPS_PER_QUARTER
 
     positions = tuple((POSITION[at], later(at - position)) for at in range(position, bar_length))
     joining = tuple((PART[part], STACK_OFFSET * tilt) for part in range(PARTS))
