@@ -18,6 +18,7 @@ from streaming.taste import Place, bias, pitches
 from streaming.turns import Turn
 
 THIN = 1.0  # so much less density where the engine cannot keep up
+LONGEST_WAIT = 4.0  # bars; who has not played for longer is no more urgent
 REMEMBERED = 64  # notes by which the key is heard
 
 
@@ -84,6 +85,8 @@ def _place(scene: Scene) -> Place:
     place = Place(bar=state.bar_start // state.bar_length, position=max(state.position, 0), bar_length=state.bar_length)
     if settings.taste.is_following or settings.taste.leave_space:
         place = replace(place, heard=_heard(scene), onsets=_onsets(scene))
+    if settings.machine.bit_count() > 1:
+        place = replace(place, waits=_waits(scene))
     if turn.close is None:
         return place
     key = key_of(settings, scene.lines)
@@ -92,6 +95,14 @@ def _place(scene: Scene) -> Place:
     dominant = frozenset((key.tonic + step) % 12 for step in (7, 11, 2, 5))
     is_near = turn.close - state.step * TICKS_PER_STEP <= settings.bar // 2
     return replace(place, leads_to=dominant) if is_near else place
+
+
+def _waits(scene: Scene) -> tuple[tuple[int, float], ...]:
+    """How many bars each of the machine's parts has not played."""
+    bar, here = scene.state.bar_length, scene.state.step
+    newest = {line.part: line.step for line in scene.lines[-4 * REMEMBERED :]}  # lines are in order: the last one stays
+    parts = (part for part in scene.settings.header.programs if scene.settings.machine >> part & 1)
+    return tuple((part, min(LONGEST_WAIT, max(0.0, (here - newest.get(part, here - 4 * bar)) / bar))) for part in parts)
 
 
 def _heard(scene: Scene) -> frozenset[int]:

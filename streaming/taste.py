@@ -25,6 +25,7 @@ CHORD_OFFSET: Final = 2.0  # of a chord tone's logit
 THINNER: Final = 7.0  # logits between a note at once and one a quarter later, or more, at density -1
 THICKER: Final = 2.0  # the same at density 1: many notes come easier than few
 STACK_OFFSET: Final = 0.5  # of one more note in a chord, likewise
+TURN_OFFSET: Final = 2.0  # for every bar that a part of several has not played
 LOUDNESS: Final = 8.0  # logits from the softest to the loudest, at dynamics 1 or -1
 BUSY: Final = 8  # onsets of the humans in two beats that fill all the space
 ANY: Final = (ALL_PITCHES,) * PARTS
@@ -77,6 +78,7 @@ class Place:
     bar_length: int
     heard: PitchClasses = frozenset()  # of the humans, in the last beat
     onsets: int = 0  # of the humans, in the last two beats
+    waits: tuple[tuple[int, float], ...] = ()  # (part, bars since its last note), where the machine has several
     resolves_to: PitchClasses | None = None  # only these may sound: the last chord
     leads_to: PitchClasses | None = None  # these are likelier: the chord before it
 
@@ -110,6 +112,8 @@ def bias(taste: Taste, place: Place, state: State, ranges: Ranges) -> Bias:
         chord = chord_at(taste, place)
         is_tuned = any(part == state.part for part, _, _ in taste.ranges)
         return _chord_bias(chord) if chord and is_tuned else ()
+    if first in PART:
+        return tuple((PART[part], TURN_OFFSET * bars) for part, bars in place.waits)
     if first in VELOCITY:
         return _velocity_bias(taste.dynamics) if taste.dynamics else ()
     space = taste.leave_space * min(1.0, place.onsets / BUSY)

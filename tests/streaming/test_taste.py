@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from model.tokens.grammar import State
-from model.tokens.vocabulary import BAR, PITCH, POSITION, VELOCITY
+from model.tokens.vocabulary import BAR, PART, PITCH, POSITION, VELOCITY
 from music.events import NoteOn
 from music.harmony import Key, parse_chart, parse_chord
 from music.score import Note
@@ -126,6 +126,25 @@ def test_space_is_left_while_the_human_is_busy_and_only_then() -> None:
     busy = Place(bar=0, position=0, bar_length=192, onsets=8)
     assert bias(taste, PLACE, IN_BAR, ranges) == ()
     assert bias(taste, busy, IN_BAR, ranges) == bias(Taste(density=-1), PLACE, IN_BAR, ranges)
+
+
+def test_a_part_that_has_long_been_silent_comes_forward() -> None:
+    state = State(last=POSITION, bars=1, header_parts=6)
+    place = Place(bar=0, position=0, bar_length=192, waits=((1, 0.5), (2, 4.0)))
+    offsets = dict(bias(Taste(), place, state, ((PART[1], PART[3]),)))
+    assert offsets[PART[2]] > offsets[PART[1]] + 3
+
+
+def test_only_where_the_machine_has_several_parts_do_they_come_forward() -> None:
+    one = Start(mode="duet")
+    two = Start(mode="duet", machine=(PlayerPart(part=1), PlayerPart(part=2)))
+    for start, is_balanced in ((one, False), (two, True)):
+        session, offsets = Session(start, capacity=1024), []
+        session.receive(NoteOn(Tick(0), 0, 61, 80), Tick(0))
+        while (step := session.poll(Tick(0))) and step.draw:
+            offsets += [token for token, _ in step.draw.bias if token in PART]
+            session.accept(step.draw.allowed[-1][0], Tick(0))
+        assert bool(offsets) == is_balanced
 
 
 def test_dynamics_lean_to_loud_or_soft() -> None:
