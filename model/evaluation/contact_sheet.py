@@ -58,6 +58,7 @@ def _draw(panel: Any, cell: Cell) -> None:
     panel.grid(axis="x", color="#dddddd", linewidth=0.5)
     panel.axvline(joint, color="black", linewidth=1.2)
     panel.set_axisbelow(True)
+    panel.yaxis.get_major_locator().set_params(integer=True)
     panel.tick_params(axis="y", labelsize=6)
     panel.set_xlim(0, whole.ticks)
     panel.set_title(cell.title, fontsize=8, loc="left")

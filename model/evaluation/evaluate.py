@@ -114,7 +114,11 @@ def _tonal(passages: Sequence[Passage]) -> dict[str, Interval]:
 
 def _health(passages: Sequence[Passage], trials: Sequence[Trial]) -> dict[str, Interval]:
     found = [examine(passage, trial.prompt) for passage, trial in zip(passages, trials, strict=True)]
-    return {"stuck": mean_interval([float(each.stuck) for each in found])} | _means(Health, found)
+    shares = {
+        "stuck": mean_interval([float(each.stuck) for each in found]),
+        "runaway": mean_interval([float(each.runaway) for each in found]),
+    }
+    return shares | _means(Health, found)
 
 
 def _accompaniment(played: Played) -> dict[str, dict[str, Interval]]:

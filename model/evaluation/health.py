@@ -1,5 +1,6 @@
-"""Whether a continuation is music at all: silent, stuck, out of range, too thick. Real music has some of each."""
+"""Whether a continuation is music at all: silent, stuck, run away, out of range. Real music has some of each."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -13,6 +14,7 @@ from music.score import Note
 
 STUCK_BARS = 4  # as many equal bars in a row
 STUCK_STROKES = 12  # as many strokes in a row of one part on one key
+RUNAWAY_CHORD = 11  # notes that one pitched part strikes at once: more than two hands have fingers
 HUNG_BARS = 4  # a note this long has no end that anybody meant
 LAGS = 64  # tokens: about a bar
 
@@ -24,6 +26,7 @@ class Health:
     empty_bars: float
     longest_bar_run: int  # equal bars in a row that have notes
     longest_stroke_run: int  # strokes in a row on one key, in one pitched part
+    widest_chord: int  # notes that one pitched part strikes at once
     token_autocorrelation: float  # the highest share of tokens equal to the one some 8 to 64 before
     out_of_range: float  # notes that the instrument does not have
     unresolved: float  # notes that still sound when their key is struck again, or for four bars
@@ -34,12 +37,17 @@ class Health:
     def stuck(self) -> bool:
         return self.longest_bar_run >= STUCK_BARS or self.longest_stroke_run >= STUCK_STROKES
 
+    @property
+    def runaway(self) -> bool:
+        return self.widest_chord >= RUNAWAY_CHORD
+
 
 def examine(passage: Passage, prompt: Passage) -> Health:
     return Health(
         empty_bars=float(np.mean([not bar for bar in passage.by_bar])),
         longest_bar_run=_longest_bar_run(passage),
         longest_stroke_run=_longest_stroke_run(passage.pitched),
+        widest_chord=max(Counter((note.onset, note.part) for note in passage.pitched).values(), default=0),
         token_autocorrelation=token_autocorrelation(encode_score(passage.score(), end=False)),
         out_of_range=_share([not in_range(note.pitch, passage.programs[note.part]) for note in passage.notes]),
         unresolved=_unresolved(passage),

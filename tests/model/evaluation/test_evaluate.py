@@ -23,7 +23,7 @@ from tests.model.training.made_corpus import made_corpus
 
 PROMISED = (
     *("nll_per_note", "nll_per_note_5gram", "nmsi", "nmsi_prompt_repeated", "nmsi_other_piece"),
-    *("overlap_area", "overlap_area_real", "stuck_share"),
+    *("overlap_area", "overlap_area_real", "stuck_share", "runaway_share", "stuck_share_real"),
 )
 
 

@@ -31,6 +31,13 @@ def test_a_key_struck_over_and_over_is_stuck_in_a_pitched_part_and_not_in_drums(
     assert not examine(together(line, beat(bars=2)), PROMPT).stuck
 
 
+def test_a_chord_that_no_hands_can_play_has_run_away() -> None:
+    cluster = passage(*((0.0, 60 + i, 1.0) for i in range(11)))
+    assert examine(cluster, PROMPT).runaway
+    assert not examine(cluster.cut(0, 1).parts([]), PROMPT).runaway
+    assert examine(together(passage((0, 60, 1), (0, 64, 1)), passage((0, 48, 1))), PROMPT).widest_chord == 2
+
+
 def test_notes_that_no_instrument_has_are_counted() -> None:
     assert examine(passage((0, 20, 1), (1, 60, 1), program=40), PROMPT).out_of_range == 0.5
     assert in_range(55, 40)
