@@ -33,11 +33,13 @@ class Trial:
 
 
 def choose_trials(pieces: Iterable[Piece]) -> list[Trial]:
-    """At most one of each piece, in an order whose beginnings are fair samples, too."""
+    """At most one of each piece of music, in whatever versions, in an order whose beginnings are fair samples, too."""
     by_source: dict[str, list[Trial]] = defaultdict(list)
+    families: set[str] = set()
     for piece in _shuffled(pieces):
-        trial = trial_of(piece)
+        trial = None if piece.family in families else trial_of(piece)
         if trial is not None:
+            families |= {piece.family} - {""}
             by_source[piece.source].append(trial)
     turns = zip_longest(*(by_source[source] for source in sorted(by_source)))
     return [trial for trial in chain.from_iterable(turns) if trial is not None]

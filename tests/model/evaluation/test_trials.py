@@ -46,6 +46,11 @@ def test_unmetered_music_and_meters_that_change_are_no_trials() -> None:
     assert trial_of(changed) is None
 
 
+def test_of_several_versions_of_a_piece_one_is_a_trial() -> None:
+    versions = [replace(piece(16 + i), family="the same") for i in range(3)]
+    assert len(choose_trials([*versions, piece(16), piece(17)])) == 3
+
+
 def test_sources_take_turns_and_the_choice_is_always_the_same() -> None:
     pieces = [piece(16 + i, source="many") for i in range(9)] + [piece(16 + i, source="few") for i in range(2)]
     trials = choose_trials(pieces)
