@@ -39,6 +39,7 @@ class BridgeOptions:
     density: float = 0.0
     leave_space: float = 0.0
     trade_bars: int = 4
+    count_in_bars: int = 0  # the first key starts it
     prompt: Path | None = None  # a MIDI file whose last bars `continue` goes on from
     stats: Path | None = None  # a JSON file, written at the end
 
@@ -70,6 +71,7 @@ class BridgeOptions:
                 density=self.density,
                 leave_space=self.leave_space,
                 trade_bars=self.trade_bars,
+                count_in_bars=self.count_in_bars,
                 prompt=prompt_of(self.prompt, MACHINE_PART) if self.prompt else (),
                 # The server's clock is ahead by the offset: without more patience its pauses would be shorter.
                 silence_ms=Start().silence_ms + round(max(0.0, -self.offset_ms)),

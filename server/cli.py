@@ -62,6 +62,7 @@ Chords = Annotated[str, typer.Option(help='Bars of chords, again and again: "Am7
 Density = Annotated[float, typer.Option(help="-1 for few notes of the machine, 1 for many.")]
 LeaveSpace = Annotated[float, typer.Option(help="1: the machine plays little while you play much.")]
 TradeBars = Annotated[int, typer.Option(help="trade: so many bars each.")]
+CountInBars = Annotated[int, typer.Option(help="So many bars of clicks first; your first key starts them.")]
 Prompt = Annotated[Path | None, typer.Option(help="continue: a MIDI file to go on from.")]
 Bpm = Annotated[float, typer.Option(help="Tempo of the bars, 20 to 400.")]
 MeterText = Annotated[str, typer.Option("--meter", help="Such as 4/4 or 6/8.")]
@@ -104,6 +105,7 @@ def run(
     density: Density = 0.0,
     leave_space: LeaveSpace = 0.0,
     trade_bars: TradeBars = 4,
+    count_in_bars: CountInBars = 0,
     prompt: Prompt = None,
 ) -> None:
     """The main job: the server, its page, and MIDI ports where the system has any."""
@@ -121,7 +123,7 @@ def run(
     }
     given |= {"--offset-ms": offset_ms, "--program": program, "--seed": seed, "--temperature": temperature}
     given |= {"--key": key or None, "--chords": chords or None, "--density": density, "--leave-space": leave_space}
-    given |= {"--trade-bars": trade_bars, "--prompt": prompt}
+    given |= {"--trade-bars": trade_bars, "--count-in-bars": count_in_bars, "--prompt": prompt}
     arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
     needs_ports = any(option is not None for option in (input, output, api))
     raise typer.Exit(play(settings, load_engine, arguments, api=api, needs_ports=needs_ports))
@@ -164,6 +166,7 @@ def bridge(
     density: Density = 0.0,
     leave_space: LeaveSpace = 0.0,
     trade_bars: TradeBars = 4,
+    count_in_bars: CountInBars = 0,
     prompt: Prompt = None,
     stats: Stats = None,
     while_stdin: Annotated[bool, typer.Option("--while-stdin", hidden=True)] = False,
@@ -189,6 +192,7 @@ def bridge(
         density=density,
         leave_space=leave_space,
         trade_bars=trade_bars,
+        count_in_bars=count_in_bars,
         prompt=prompt,
         stats=stats,
     )
