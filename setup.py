@@ -42,7 +42,7 @@ class BuildEngine(build_ext):
         msvc = self.compiler.compiler_type == "msvc"
         kernels = {"plain": ([], []), **PATHS.get(MACHINES.get(platform.machine().lower(), ""), {})}
         flags = {SOURCE / f"kernels_{name}.cpp": both[msvc] for name, both in kernels.items()}
-        flags |= {SOURCE / f"{name}.cpp": [] for name in ("decoder", "draw", "engine")}
+        flags |= {SOURCE / f"{name}.cpp": [] for name in ("decoder", "draw", "engine", "paths")}
 
         def compiled(source: Path) -> str:
             postargs = COMMON[msvc] + flags[source]

@@ -3,10 +3,11 @@
 # Anywhere else it says which tests will be skipped. It never fails: those tests skip themselves.
 set -uo pipefail
 
-PACKAGES="jackd2 fluidsynth timgm6mb-soundfont"
+PACKAGES="jackd2 fluidsynth timgm6mb-soundfont qemu-user g++-aarch64-linux-gnu libc6-dev-arm64-cross"
 
 complete() {
-    command -v jackd >/dev/null && command -v fluidsynth >/dev/null && [ -e /usr/share/sounds/sf2/TimGM6mb.sf2 ]
+    command -v jackd >/dev/null && command -v fluidsynth >/dev/null && [ -e /usr/share/sounds/sf2/TimGM6mb.sf2 ] &&
+        command -v qemu-aarch64 >/dev/null && command -v aarch64-linux-gnu-g++ >/dev/null
 }
 
 install() {
@@ -16,4 +17,4 @@ install() {
 }
 
 complete || install || true
-complete || echo "skipped: tests of real MIDI ports and of rendered sound, which need the packages $PACKAGES"
+complete || echo "skipped: tests of real MIDI ports, of rendered sound and of the ARM kernels, which need the packages $PACKAGES"

@@ -20,7 +20,7 @@ size_t block_bytes(Format format, int columns) {
     switch (format) {
         case Format::f32: return numbers * 4;
         case Format::bf16: return numbers * 2;
-        case Format::int8: return numbers + numbers / kGroup * sizeof(float);
+        case Format::int8: return numbers + numbers / kGroup * (sizeof(float) + sizeof(int32_t));
     }
     return 0;
 }
@@ -43,20 +43,22 @@ void pack_block(Format format, const float* const* rows, int columns, int bias, 
                 for (int j = 0; j < 2; j++) *out++ = to_bf16(weight(i, k + j));
     } else {
         for (int g = 0; g < columns; g += kGroup) {
-            float scales[kBlock];
+            float* scales = reinterpret_cast<float*>(to);
+            int32_t* begin = reinterpret_cast<int32_t*>(scales + kBlock);
+            int8_t* out = reinterpret_cast<int8_t*>(begin + kBlock);
             for (int i = 0; i < kBlock; i++) {
                 float top = 0;
-                for (int k = g; k < g + kGroup; k++) top = std::max(top, std::fabs(weight(i, k)));
+                for (int k = 0; k < kGroup; k++) top = std::max(top, std::fabs(weight(i, g + k)));
                 scales[i] = top / 127;
+                int sum = 0;
+                for (int k = 0; k < kGroup; k++) {
+                    const int rounded = top > 0 ? static_cast<int>(std::nearbyint(weight(i, g + k) / scales[i])) : 0;
+                    out[k / 4 * 4 * kBlock + 4 * i + k % 4] = static_cast<int8_t>(rounded);
+                    sum += rounded;
+                }
+                begin[i] = -bias * sum;
             }
-            std::memcpy(to, scales, sizeof scales);
-            to += sizeof scales;
-            for (int k = g; k < g + kGroup; k += 4)
-                for (int i = 0; i < kBlock; i++)
-                    for (int j = 0; j < 4; j++) {
-                        const float w = scales[i] > 0 ? std::nearbyint(weight(i, k + j) / scales[i]) : 0;
-                        *to++ = static_cast<uint8_t>(static_cast<int>(w) + bias);
-                    }
+            to = reinterpret_cast<uint8_t*>(out + kGroup * kBlock);
         }
     }
 }
@@ -182,7 +184,7 @@ Decoder::Decoder(const Shape& given, const TokenTable& table, const float* embed
     score_room_ = rounded_up(shape.context, kBlock) + 4 * kBlock;
     const size_t floats = kRows * (shape.width + qkv_stride_ + wide + columns + columns / kGroup) +
                           kTile * score_room_ + rounded_up(shape.vocabulary, kBlock);
-    scratch_ = std::make_unique<Memory>((floats + kRows * columns / kGroup) * 4 + kRows * columns);
+    scratch_ = std::make_unique<Memory>(floats * sizeof(float) + kRows * columns);
     float* next = scratch_->as<float>();
     const auto take = [&](size_t count) { return std::exchange(next, next + count); };
     stream_ = take(kRows * shape.width);
@@ -192,8 +194,7 @@ Decoder::Decoder(const Shape& given, const TokenTable& table, const float* embed
     scales_ = take(kRows * columns / kGroup);
     scores_ = take(kTile * score_room_);
     logits_ = take(rounded_up(shape.vocabulary, kBlock));
-    sums_ = reinterpret_cast<int32_t*>(take(kRows * columns / kGroup));
-    rounded_ = reinterpret_cast<int8_t*>(next);
+    rounded_ = reinterpret_cast<uint8_t*>(next);
     std::iota(all_rows_, all_rows_ + kRows, 0);
 }
 
@@ -204,7 +205,7 @@ Packed Decoder::pack(const float* matrix, int count, int columns, const std::vec
         const float* rows[kBlock];
         for (int i = 0; i < kBlock; i++)
             rows[i] = r + i < count ? matrix + static_cast<size_t>(order[r + i]) * columns : nullptr;
-        pack_block(format, rows, columns, kernels.weight_bias, to);
+        pack_block(format, rows, columns, kernels.activation_bias, to);
     }
     return packed;
 }
@@ -214,7 +215,7 @@ const float* Decoder::keep(const float* values, size_t count) {
     return kept_.back().data();
 }
 
-Activations Decoder::input(int columns) const { return {columns, input_, rounded_, scales_, sums_}; }
+Activations Decoder::input(int columns) const { return {columns, input_, rounded_, scales_}; }
 
 void Decoder::round(const Activations& in, int n) const {
     if (static_cast<Format>(shape.weights) == Format::int8)

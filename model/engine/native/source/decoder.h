@@ -120,7 +120,6 @@ private:
     int all_rows_[kRows];
     int qkv_stride_;
     float *stream_, *qkv_, *wide_, *input_, *scales_, *scores_, *logits_;
-    int8_t* rounded_;
-    int32_t* sums_;
+    uint8_t* rounded_;
     size_t score_room_;
 };

@@ -27,9 +27,8 @@ struct Packed {
 struct Activations {
     int columns;  // a multiple of 64; what pads is zero
     float* values;
-    int8_t* rounded;
+    uint8_t* rounded;  // with the path's bias, as the eight bits that it reads
     float* scales;
-    int32_t* sums;  // of each group's rounded values
 };
 
 // Keys and values of some tokens, and which of them a query sees.
@@ -48,7 +47,7 @@ struct Query {
 
 struct Kernels {
     const char* name;
-    int weight_bias;  // added to int8 weights when they are packed
+    int activation_bias;  // is added to rounded activations; packed weights know what that adds to a sum
 
     void (*round_row)(const Activations&, int row);
     // out[row * stride + r - first] = matrix row r . activations row, for r of first..last, row of rows[0..n).

@@ -75,7 +75,7 @@ void block_bf16(const Packed& m, const uint8_t* data, const Activations& in, con
         for (int v = 0; v < kVectors; v++) store(out[i] + v * kLanes, sums[0][i][v] + sums[1][i][v]);
 }
 
-// int8: for each group of 64 columns 16 scales, then weights as [four columns][16 rows][4].
+// int8: for each group of 64 columns 16 scales, 16 sums to begin from, then weights as [four columns][16 rows][4].
 template <int N>
 void block_int8(const Packed& m, const uint8_t* data, const Activations& in, const int* rows, float (*out)[kBlock]) {
     const int groups = m.columns / kGroup;
@@ -84,20 +84,20 @@ void block_int8(const Packed& m, const uint8_t* data, const Activations& in, con
         for (auto& t : row) t = broadcast(0);
     for (int g = 0; g < groups; g++) {
         const float* scales = reinterpret_cast<const float*>(data);
-        data += kBlock * sizeof(float);
+        const int32_t* begin = reinterpret_cast<const int32_t*>(data) + kBlock;
+        data += 2 * kBlock * sizeof(float);
         Ints sums[N][kVectors];
-        const int8_t* x[N];
+        const uint8_t* x[N];
         for (int i = 0; i < N; i++) {
-            const size_t group = static_cast<size_t>(rows[i]) * groups + g;
-            x[i] = in.rounded + group * kGroup;
-            for (auto& s : sums[i]) s = broadcast_int(-kWeightBias * in.sums[group]);
+            x[i] = in.rounded + (static_cast<size_t>(rows[i]) * groups + g) * kGroup;
+            for (int v = 0; v < kVectors; v++) sums[i][v] = load(begin + v * kLanes);
         }
 #pragma GCC unroll 4  // unrolled whole, GCC sums as a tree and runs out of registers
         for (int k = 0; k < kGroup; k += 4, data += 4 * kBlock)
             for (int i = 0; i < N; i++) {
                 const Quad four = quad(x[i] + k);
                 for (int v = 0; v < kVectors; v++)
-                    sums[i][v] = add_products(sums[i][v], data + 4 * v * kLanes, four);
+                    sums[i][v] = add_products(sums[i][v], reinterpret_cast<const int8_t*>(data) + 4 * v * kLanes, four);
             }
         for (int i = 0; i < N; i++) {
             const Floats scale = broadcast(in.scales[static_cast<size_t>(rows[i]) * groups + g]);
@@ -136,20 +136,14 @@ void round_row(const Activations& in, int row) {
     const int groups = in.columns / kGroup;
     for (int g = row * groups; g < (row + 1) * groups; g++) {
         const float* x = in.values + static_cast<size_t>(g) * kGroup;
-        int8_t* to = in.rounded + static_cast<size_t>(g) * kGroup;
+        uint8_t* to = in.rounded + static_cast<size_t>(g) * kGroup;
         Floats most = broadcast(0);
         for (int i = 0; i < kGroup; i += kLanes) most = max(most, magnitude(load(x + i)));
-        const float top = largest(most), inverse = top > 0 ? 127 / top : 0;
+        const float top = largest(most), inverse = top > 0 ? kTop / top : 0;
         float near[kGroup];
         for (int i = 0; i < kGroup; i += kLanes) store(near + i, nearest(load(x + i) * broadcast(inverse)));
-        int32_t total = 0;
-        for (int i = 0; i < kGroup; i++) {
-            const int32_t whole = static_cast<int32_t>(near[i]);
-            to[i] = static_cast<int8_t>(whole);
-            total += whole;
-        }
-        in.scales[g] = top / 127;
-        in.sums[g] = total;
+        for (int i = 0; i < kGroup; i++) to[i] = static_cast<uint8_t>(static_cast<int32_t>(near[i]) + kBias);
+        in.scales[g] = top / kTop;
     }
 }
 

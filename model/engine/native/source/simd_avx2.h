@@ -1,7 +1,9 @@
 // Eight floats at a time: x86 with AVX2, FMA and F16C, which is every PC since 2013 to 2015.
 
 constexpr int kLanes = 8;
-constexpr int kWeightBias = 0;  // int8 weights are stored as they are
+// The product instruction takes one side without a sign, and adds two products in 16 bits: 2 * 127 * 127 is the most.
+constexpr int kTop = 63;    // of a rounded activation
+constexpr int kBias = 64;   // added to it
 
 struct Floats { __m256 v; };
 struct Ints { __m256i v; };
@@ -33,19 +35,17 @@ inline Floats second_of_pairs(const uint16_t* p) {
     return {_mm256_castsi256_ps(_mm256_and_si256(both, _mm256_set1_epi32(static_cast<int>(0xffff0000))))};
 }
 
-inline Ints broadcast_int(int32_t x) { return {_mm256_set1_epi32(x)}; }
+inline Ints load(const int32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
 inline Floats to_floats(Ints a) { return {_mm256_cvtepi32_ps(a.v)}; }
 
-// The product instruction wants one side without a sign: the activation gives its sign to the weight.
-struct Quad { __m256i value, size; };  // four activations, for every lane
-inline Quad quad(const int8_t* p) {
+struct Quad { __m256i value; };  // four activations, for every lane
+inline Quad quad(const uint8_t* p) {
     int32_t four;
     std::memcpy(&four, p, 4);
-    const __m256i value = _mm256_set1_epi32(four);
-    return {value, _mm256_abs_epi8(value)};
+    return {_mm256_set1_epi32(four)};
 }
-inline Ints add_products(Ints sum, const uint8_t* weights, Quad a) {
+inline Ints add_products(Ints sum, const int8_t* weights, Quad a) {
     const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights));
-    const __m256i pairs = _mm256_maddubs_epi16(a.size, _mm256_sign_epi8(w, a.value));  // |sum| <= 2 * 127 * 127
+    const __m256i pairs = _mm256_maddubs_epi16(a.value, w);
     return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
 }

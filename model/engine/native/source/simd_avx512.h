@@ -1,7 +1,8 @@
 // Sixteen floats at a time: x86 with AVX-512 (F, BW, DQ, VL) and its int8 products (VNNI).
 
 constexpr int kLanes = 16;
-constexpr int kWeightBias = 128;  // the product instruction wants weights without a sign: stored as weight + 128
+constexpr int kTop = 127;   // of a rounded activation
+constexpr int kBias = 128;  // added to it: the product instruction takes one side without a sign
 
 struct Floats { __m512 v; };
 struct Ints { __m512i v; };
@@ -30,15 +31,15 @@ inline Floats second_of_pairs(const uint16_t* p) {
         _mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32(static_cast<int>(0xffff0000))))};
 }
 
-inline Ints broadcast_int(int32_t x) { return {_mm512_set1_epi32(x)}; }
+inline Ints load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
 inline Floats to_floats(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
 
 struct Quad { __m512i value; };  // four activations, for every lane
-inline Quad quad(const int8_t* p) {
+inline Quad quad(const uint8_t* p) {
     int32_t four;
     std::memcpy(&four, p, 4);
     return {_mm512_set1_epi32(four)};
 }
-inline Ints add_products(Ints sum, const uint8_t* weights, Quad a) {
-    return {_mm512_dpbusd_epi32(sum.v, _mm512_loadu_si512(weights), a.value)};
+inline Ints add_products(Ints sum, const int8_t* weights, Quad a) {
+    return {_mm512_dpbusd_epi32(sum.v, a.value, _mm512_loadu_si512(weights))};
 }

@@ -1,7 +1,8 @@
 // Four floats at a time: 64-bit ARM with int8 products (dotprod): Apple M1 and later, Graviton 2, Raspberry Pi 5.
 
 constexpr int kLanes = 4;
-constexpr int kWeightBias = 0;  // int8 weights are stored as they are
+constexpr int kTop = 127;  // of a rounded activation
+constexpr int kBias = 0;   // added to it
 
 struct Floats { float32x4_t v; };
 struct Ints { int32x4_t v; };
@@ -30,15 +31,15 @@ inline Floats second_of_pairs(const uint16_t* p) {
     return {vreinterpretq_f32_u32(vandq_u32(pairs(p), vdupq_n_u32(0xffff0000)))};
 }
 
-inline Ints broadcast_int(int32_t x) { return {vdupq_n_s32(x)}; }
+inline Ints load(const int32_t* p) { return {vld1q_s32(p)}; }
 inline Floats to_floats(Ints a) { return {vcvtq_f32_s32(a.v)}; }
 
 struct Quad { int8x16_t value; };  // four activations, for every lane
-inline Quad quad(const int8_t* p) {
+inline Quad quad(const uint8_t* p) {
     int32_t four;
     std::memcpy(&four, p, 4);
     return {vreinterpretq_s8_s32(vdupq_n_s32(four))};
 }
-inline Ints add_products(Ints sum, const uint8_t* weights, Quad a) {
-    return {vdotq_s32(sum.v, vreinterpretq_s8_u8(vld1q_u8(weights)), a.value)};
+inline Ints add_products(Ints sum, const int8_t* weights, Quad a) {
+    return {vdotq_s32(sum.v, vld1q_s8(weights), a.value)};
 }

@@ -1,7 +1,8 @@
 // Four floats at a time in standard C++17: for any processor, and as the measure of the other paths.
 
 constexpr int kLanes = 4;
-constexpr int kWeightBias = 0;  // int8 weights are stored as they are
+constexpr int kTop = 127;  // of a rounded activation
+constexpr int kBias = 0;   // added to it
 
 struct Floats { float v[kLanes]; };
 struct Ints { int32_t v[kLanes]; };
@@ -38,13 +39,17 @@ inline float widened(uint16_t x) {
 inline Floats first_of_pairs(const uint16_t* p) { return each([&](int i) { return widened(p[2 * i]); }); }
 inline Floats second_of_pairs(const uint16_t* p) { return each([&](int i) { return widened(p[2 * i + 1]); }); }
 
-inline Ints broadcast_int(int32_t x) { return {{x, x, x, x}}; }
+inline Ints load(const int32_t* p) {
+    Ints out;
+    std::memcpy(out.v, p, sizeof out.v);
+    return out;
+}
 inline Floats to_floats(Ints a) { return each([&](int i) { return static_cast<float>(a.v[i]); }); }
 
-using Quad = const int8_t*;  // four activations, for every lane
-inline Quad quad(const int8_t* p) { return p; }
-inline Ints add_products(Ints sum, const uint8_t* weights, Quad a) {
+using Quad = const uint8_t*;  // four activations, for every lane
+inline Quad quad(const uint8_t* p) { return p; }
+inline Ints add_products(Ints sum, const int8_t* weights, Quad a) {
     for (int i = 0; i < kLanes; i++)
-        for (int j = 0; j < 4; j++) sum.v[i] += static_cast<int8_t>(weights[4 * i + j]) * a[j];
+        for (int j = 0; j < 4; j++) sum.v[i] += weights[4 * i + j] * static_cast<int8_t>(a[j]);
     return sum;
 }
