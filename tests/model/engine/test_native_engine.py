@@ -1,0 +1,111 @@
+"""What the native engine alone promises: torch's tokens in float32, hardly less in int8, the same bits every time."""
+
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+
+from model.engine.native.decoder import Format
+from model.engine.native.engine import NativeEngine
+from model.engine.native.library import NativeUnavailable, paths
+from model.engine.torch_engine import TorchEngine
+from model.engine.work import Draw, Sampling, Step
+from model.networks.config import Sharing
+from model.networks.decoder import Decoder
+from model.registry import load
+from model.tokens.codec import Header, read_state
+from model.tokens.grammar import advance, allowed
+from model.tokens.vocabulary import VOCABULARY
+from tests.model.random_networks import SMALL, random_network, random_tokens
+
+GREEDY = Draw(allowed=((0, VOCABULARY),), sampling=Sampling(temperature=0))
+
+
+@pytest.fixture(autouse=True)
+def built() -> None:
+    try:
+        paths()
+    except NativeUnavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sharing", Sharing)
+def test_a_thousand_greedy_steps_with_rewinds_are_torchs(sharing: Sharing) -> None:
+    network = random_network(sharing, context=400)
+    torchs = TorchEngine(network, threads=1)
+    native = NativeEngine(network, weights=Format.F32, cache=Format.F32)
+    one, other = torchs.open(0), native.open(0)
+    dice = random.Random(sharing)
+    append: tuple[int, ...] = tuple(random_tokens(20))
+    for number in range(1000):
+        rewinds = number % 37 == 36 or one.length > 390
+        keep = max(1, one.length - dice.randint(1, 150)) if rewinds else one.length
+        step = Step(keep=keep, append=append, draw=GREEDY)
+        (token,), (also,) = torchs.run([(one, step)]), native.run([(other, step)])
+        assert token == also, f"at step {number}, {one.length} tokens"
+        assert token is not None
+        # A greedy walk of a random network soon goes in circles: now and then it is pushed.
+        append = (token,) if number % 5 else (token, dice.randrange(VOCABULARY))
+
+
+def music_of(network: Decoder, tokens: int) -> list[int]:
+    """What the network itself writes, so that the answer needs no corpus."""
+    engine = TorchEngine(network, threads=1)
+    sequence, written = engine.open(3), Header(programs={0: 0, 1: 33}).tokens()
+    state, append = read_state(written), tuple(written)
+    while len(written) < tokens:
+        (token,) = engine.run(
+            [(sequence, Step(keep=sequence.length, append=append, draw=Draw(allowed=allowed(state))))]
+        )
+        assert token is not None
+        state, append = advance(state, token), (token,)
+        written.append(token)
+    return written
+
+
+def nll(engine: NativeEngine, tokens: list[int]) -> float:
+    sequence = engine.open(0)
+    logs = [torch.log_softmax(engine.logits(sequence, [token]), dim=0) for token in tokens[:-1]]
+    return -sum(float(log[after]) for log, after in zip(logs, tokens[1:], strict=True)) / len(logs)
+
+
+@pytest.mark.slow
+def test_int8_weights_cost_less_than_half_a_percent() -> None:
+    network = load("small")
+    tokens = music_of(network, 400)
+    full = nll(NativeEngine(network, weights=Format.BF16), tokens)
+    assert nll(NativeEngine(network), tokens) == pytest.approx(full, rel=0.005)
+
+
+@pytest.mark.parametrize("weights", Format)
+def test_the_same_tokens_give_the_same_bits(weights: Format) -> None:
+    tokens = random_tokens(70)
+
+    def logits() -> torch.Tensor:
+        engine = NativeEngine(random_network(), weights=weights)
+        return engine.logits(engine.open(0), tokens)
+
+    assert torch.equal(logits(), logits())
+
+
+def test_int8_weights_take_little_more_than_a_byte_each() -> None:
+    network = random_network()
+    int8, full = (NativeEngine(network, weights=weights).weight_bytes for weights in (Format.INT8, Format.F32))
+    assert int8 == pytest.approx(full * (1 + 8 / 64) / 4, rel=0.01)
+
+
+def test_a_network_whose_sizes_do_not_fit_is_refused() -> None:
+    with pytest.raises(NativeUnavailable, match="expected heads of a multiple of 16"):
+        NativeEngine(Decoder(replace(SMALL, head_size=8)))
+
+
+def test_unknown_kernels_are_refused() -> None:
+    with pytest.raises(NativeUnavailable, match=r"expected kernels of .*plain, got 'abacus'"):
+        NativeEngine(random_network(), path="abacus")
+
+
+def test_the_cache_takes_no_int8() -> None:
+    with pytest.raises(NativeUnavailable, match="expected a cache in f32 or bf16, got int8"):
+        NativeEngine(random_network(), cache=Format.INT8)
