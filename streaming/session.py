@@ -5,26 +5,19 @@ for, and sleeps until `next_wake`.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 
-from model.engine.work import Draw, Step
-from model.tokens.codec import duration_token
-from model.tokens.grammar import finished_note
-from model.tokens.vocabulary import DURATION, DURATION_STEPS, TICKS_PER_STEP
+from model.engine.work import Step
 from music.errors import BadSetting
 from music.events import NoteOff, NoteOn
 from music.score import Note, Score
 from music.time import Tick
-from streaming.choices import Scene, draw
 from streaming.clicks import count_in
 from streaming.keys import Keys
+from streaming.machine import Machine
 from streaming.messages import Control, Pedal, Plan, PlayerPart, PromptNote, Start, Transport
-from streaming.pace import Pace, Rung
-from streaming.plan import LivePlan
 from streaming.recording import Recording
-from streaming.relief import WANTED, Relief
-from streaming.scribe import Line, Scribe
+from streaming.scribe import Line
 from streaming.settings import Settings
 from streaming.turns import Turn, after_note, as_held, closing, due_at, given
 
@@ -40,43 +33,34 @@ class Session:
     def __init__(self, settings: Start, *, capacity: int) -> None:
         if capacity < LEAST_CAPACITY:
             raise BadSetting(f"expected a context of at least {LEAST_CAPACITY} tokens, got {capacity}")
-        self._settings = Settings.of(settings)
+        self._machine = Machine(Settings.of(settings), capacity - SPARE_TOKENS)
         self._keys = Keys(self._settings.longest_key, self._settings.chord)
-        self._pace = Pace(lead=self._settings.lead, commit=self._settings.commit, lookahead=self._settings.lookahead)
-        self._plan = LivePlan(self._settings.commit)
-        self._scribe = Scribe(self._settings.header, capacity - SPARE_TOKENS)
         self._recording = Recording()
-        self._turn: Turn | None = None
         self._given: Turn | None = None  # the newest turn that came by itself
-        self._asked: Line | Turn | None = None  # whose token the engine is drawing
         self._closing: Turn | None = None  # the newest turn that comes to an end
-        self._rests_until = self._settings.count_in
-        self._relief: Relief | None = None  # the next context, while it is being prepared
-        self._relief_from = Tick(0)  # the bar line after which it was begun
         self._heard_seq: int | None = None
         self._owes_word = False  # a control or transport is to be answered, even if it changes nothing
-        self._is_urgent = False
         self._has_begun = False
         self._remember(settings.prompt)
 
     @property
     def urgent(self) -> bool:
         """A human has just played, or waits for an answer: this sequence goes first."""
-        return self._is_urgent
+        return self._machine.is_urgent
 
     @property
     def late(self) -> int:
         """Notes that came too late and were never played."""
-        return self._pace.late
+        return self._machine.pace.late
 
     @property
     def rested(self) -> int:
         """Times that the machine rested because the engine could not keep up."""
-        return self._pace.rested
+        return self._machine.pace.rested
 
     def sounding(self, now: Tick) -> tuple[int, ...]:
         """Ids of the notes that sound at `now`, by the plan."""
-        return self._plan.sounding(now)
+        return self._machine.plan.sounding(now)
 
     def recorded(self) -> Callable[[], Score]:
         """Everything that has sounded to its end, humans and machine on parts of their own.
@@ -84,6 +68,10 @@ class Session:
         What is returned makes the score, in any thread: for a long set that takes its time.
         """
         return partial(self._recording.copy().score, self._settings.header, self._settings.human)
+
+    @property
+    def _settings(self) -> Settings:
+        return self._machine.settings
 
     # ---- events in -----------------------------------------------------------------------------------
 
@@ -97,8 +85,7 @@ class Session:
 
     def hear_round_trip(self, ticks: int) -> None:
         """How long a message to the player and back takes."""
-        self._pace.hear_round_trip(ticks)
-        self._plan.commit = self._pace.commit
+        self._machine.hear_round_trip(ticks)
 
     def receive(self, event: Happening, now: Tick, seq: int | None = None) -> None:
         """Something happened at the player's side. Notes of parts that no human plays are ignored."""
@@ -125,67 +112,54 @@ class Session:
     def _press(self, event: NoteOn, tick: Tick, now: Tick) -> None:
         self._release(self._keys.release(event.part, event.pitch, tick))
         since = Tick(0) if self._settings.mode == "answer" else tick
-        self._scribe.remove(self._plan.cancel_tentative(since), now)
-        self._scribe.add(self._keys.press(event, tick), now)
-        self._turn = self._turn_after(tick)
-        self._asked = None
-        self._is_urgent = True
+        self._machine.hear(self._keys.press(event, tick), since, now)
+        self._machine.turn = self._turn_after(tick)
 
     def _turn_after(self, tick: Tick) -> Turn | None:
-        closing = self._closing
+        closing, turn = self._closing, self._machine.turn
         if closing and tick < closing.end and self._settings.mode != "answer":
             return closing if tick < closing.stops else None
         self._closing = None
-        if self._settings.mode == "trade" and (self._turn is None or tick < self._turn.begin):
+        if self._settings.mode == "trade" and (turn is None or tick < turn.begin):
             self._given = None  # it is given again, and written anew
             return None
-        return after_note(self._turn, tick, self._settings)
+        return after_note(turn, tick, self._settings)
 
     def _release(self, released: tuple[Line, int] | None) -> None:
         if released:
             line, duration = released
-            self._scribe.release(line, duration)
+            self._machine.scribe.release(line, duration)
             self._recording.add(Note(line.onset, line.part, line.pitch, line.velocity, duration))
 
     def _follow(self, settings: Settings, now: Tick) -> None:
         """New settings: what is not promised is written anew."""
-        before, self._settings = self._settings, settings
+        before = self._settings
         if settings == before:
             return
-        self._scribe.remove(self._plan.cancel_tentative(Tick(0)), now)
-        self._scribe.transcript.drop_unfinished()
-        self._asked = None
-        if settings.header != before.header:
-            self._scribe.rehead(settings.header)
-            self._relief = None
+        self._machine.follow(settings, now)
         if settings.mode != before.mode:
             self._given = None
             self._rest()
 
     def _stop(self, now: Tick) -> None:
-        cancelled, cut = self._plan.silence(now)
-        for note in cut:
-            self._scribe.correct(note)
-        self._scribe.remove(cancelled, now)
+        self._machine.silence(now)
         self._rest()
 
     def _close(self, now: Tick) -> None:
         """Come to an end: nothing to do where the machine rests already."""
         last = self._keys.last_down
         is_quiet = self._settings.mode == "answer" or last is None or last + self._settings.idle < now
-        if self._turn is None and self._plan.is_over and is_quiet:
+        if self._machine.turn is None and self._machine.plan.is_over and is_quiet:
             return
-        self._scribe.remove(self._plan.cancel_tentative(Tick(0)), now)
-        self._scribe.transcript.drop_unfinished()
-        self._asked = None
+        self._machine.rethink(now)
         self._keys.phrase_start = None
-        self._turn = self._closing = closing(now, self._settings)
+        self._machine.turn = self._closing = closing(now, self._settings)
 
     def _rest(self) -> None:
         """Until the next human note, or the mode's next turn."""
         self._closing = None
         self._keys.phrase_start = None
-        self._end_turn()
+        self._machine.end_turn()
 
     def _near(self, tick: Tick, now: Tick) -> Tick:
         reach = self._settings.reach
@@ -199,7 +173,7 @@ class Session:
             if note.part not in self._settings.header.programs:
                 raise BadSetting(f"expected a prompt of parts that somebody plays, got part {note.part}")
             onset = Tick(note.tick - bars * self._settings.bar)
-            self._scribe.add(Line(onset, note.part, note.pitch, note.velocity, note.duration), Tick(0))
+            self._machine.scribe.add(Line(onset, note.part, note.pitch, note.velocity, note.duration), Tick(0))
 
     # ---- work for the engine -------------------------------------------------------------------------
 
@@ -210,175 +184,46 @@ class Session:
             self._release(self._keys.release(stuck.part, stuck.pitch, now))
         due = due_at(self._keys, self._settings, self._given)
         if due is not None and due <= now:
-            self._turn = self._given = given(self._keys, now, self._settings)
+            self._given = given(self._keys, now, self._settings)
+            self._machine.begin(self._given)
             self._keys.phrase_start = None
-            self._is_urgent = True
-        if self._turn is None:
-            self._scribe.settle(now)
-        else:
-            self._hold_on(self._turn, now)
-        line = self._scribe.write(now, may_guess=self._may_guess)
-        drawn = self._choose(now) if line is None else self._guess(line, now)
-        self._asked = (line or self._turn) if drawn else None
-        self._is_urgent = self._is_urgent and drawn is not None
-        return self._scribe.transcript.offer(drawn)
+        if self._machine.turn is not None:  # an accompanist's ends some time after the last key
+            self._machine.hold_to(as_held(self._machine.turn, self._keys, self._settings), now)
+        return self._machine.poll(now)
 
     def accept(self, token: int | None, now: Tick) -> None:
         """The result of the last polled step."""
-        asked, self._asked = self._asked, None
-        self._scribe.transcript.confirm()
-        if token is None or asked is None:
-            return
-        if isinstance(asked, Turn):
-            if self._turn is not None:
-                self._play(token, self._turn, now)
-        elif asked.duration is None:  # otherwise the key came up meanwhile, and there is nothing to guess
-            self._scribe.transcript.push(token)
-            self._scribe.guess(asked, DURATION_STEPS[token - DURATION.start] * TICKS_PER_STEP)
-
-    def _hold_on(self, turn: Turn, now: Tick) -> None:
-        """An accompanist's turn ends some time after the last key: what was written beyond it goes."""
-        self._turn = as_held(turn, self._keys, self._settings)
-        if self._turn.end < turn.end:
-            self._scribe.remove(self._plan.cancel_tentative(self._turn.end), now)
-
-    # ---- the next context ----------------------------------------------------------------------------
+        self._machine.accept(token, now)
 
     @property
     def wants_relief(self) -> bool:
         """The context fills: a second sequence should take over."""
-        return self._relief is not None or self._scribe.filled >= WANTED
+        return self._machine.wants_relief
 
     def relieve(self, now: Tick) -> Step | None:
         """For the second sequence, where `poll` has nothing to do: the next context, a few tokens at a time."""
-        if not self.wants_relief or not self._is_between_notes:
-            return None
-        if self._relief is None:
-            self._relief = Relief(self._settings.header, self._scribe.written, self._scribe.limit)
-            self._relief_from = Tick(now // self._settings.bar * self._settings.bar)
-        return self._relief.step(self._scribe.written, self._scribe.transcript.state.step)
+        return self._machine.relieve(now)
 
     def accept_relief(self, now: Tick) -> bool:
-        """That step has run. True: the second sequence is the first from now on, and the other one is free.
-
-        It takes over at a bar line, or as soon after as it can.
-        """
-        if self._relief is None:  # the context was begun anew meanwhile
-            return False
-        self._relief.transcript.confirm()
-        has_passed_bar = now >= self._relief_from + self._settings.bar
-        if not (has_passed_bar and self._is_between_notes and self._relief.has_caught_up(self._scribe.written)):
-            return False
-        self._scribe.adopt(self._relief.transcript)
-        self._relief = None
-        return True
-
-    @property
-    def _is_between_notes(self) -> bool:
-        return bool(self._scribe.written) and self._asked is None and self._scribe.transcript.is_complete
-
-    @property
-    def _may_guess(self) -> bool:
-        return self._settings.mode != "answer" and self._turn is not None
+        """That step has run. True: the second sequence is the first from now on, and the other one is free."""
+        return self._machine.accept_relief(now)
 
     def _begin(self, now: Tick) -> None:
         """Count in, once."""
         if not self._has_begun:
             self._has_begun = True
-            for click in count_in(self._settings, Tick(now + self._pace.lead)):
-                self._plan.promise(click)
-
-    def _guess(self, line: Line, now: Tick) -> Draw:
-        """How long will this key stay down? Not less than it already is."""
-        shortest = duration_token(now - line.onset)
-        return Draw(allowed=((shortest, DURATION.stop),), sampling=self._settings.sampling)
-
-    def _choose(self, now: Tick) -> Draw | None:
-        """The machine's next token. Where there is no choice the network is not asked."""
-        while self._turn and (drawn := self._next_draw(self._turn, now)):
-            first, stop = drawn.allowed[0]
-            if len(drawn.allowed) > 1 or stop - first > 1:
-                return drawn
-            self._play(first, self._turn, now)
-        return None
-
-    def _next_draw(self, turn: Turn, now: Tick) -> Draw | None:
-        """What may come next; None where the plan reaches far enough, or the turn is over."""
-        transcript = self._scribe.transcript
-        if not self._scribe.is_all_written:
-            return None
-        earliest = -(-self._from(turn, now) // TICKS_PER_STEP)
-        if transcript.is_complete:
-            written = transcript.state.step
-            if max(earliest, written) * TICKS_PER_STEP >= turn.stops:
-                self._end_turn()
-                return None
-            if max(written * TICKS_PER_STEP, turn.begin) >= now + self._pace.lookahead:
-                return None
-            self._scribe.seek(earliest, now)
-        return draw(
-            Scene(
-                state=transcript.state,
-                settings=self._settings,
-                turn=turn,
-                lines=self._scribe.lines,
-                now=now,
-                earliest=earliest,
-                is_thin=self._pace.rung is Rung.THIN,
-            )
-        )
-
-    def _from(self, turn: Turn, now: Tick) -> int:
-        """The earliest tick of a new note."""
-        return max(now + self._pace.lead, turn.begin, self._rests_until)
-
-    def _play(self, token: int, turn: Turn, now: Tick) -> None:
-        """The network, or the lack of a choice, says `token`."""
-        transcript = self._scribe.transcript
-        note = finished_note(transcript.state, token)
-        if note is None:
-            transcript.push(token)
-            if transcript.state.step * TICKS_PER_STEP >= turn.stops:
-                self._end_turn()
-        elif note.onset < now:
-            transcript.drop_unfinished()
-            if self._pace.missed():
-                self._rests_until = self._next_bar(Tick(now + self._pace.lead))
-        else:
-            self._mean(replace(note, duration=min(note.duration, turn.end - note.onset)), now)
-            self._turn = replace(turn, opens_by=None)
-
-    def _mean(self, note: Note, now: Tick) -> None:
-        """Put a note into the plan; an older one on its key makes way where it can."""
-        self._scribe.transcript.push(duration_token(note.duration))
-        self._scribe.append(note)
-        for older in self._plan.shorten(note.part, note.pitch, note.onset):
-            self._scribe.correct(older)
-        self._plan.add(note)
-        self._is_urgent = False
-        self._pace.made(note.onset - now)
-
-    def _next_bar(self, tick: Tick) -> int:
-        return -(-tick // self._settings.bar) * self._settings.bar
-
-    def _end_turn(self) -> None:
-        self._turn = None
-        self._asked = None
-        self._is_urgent = False
-        self._scribe.transcript.drop_unfinished()
+            for click in count_in(self._settings, Tick(now + self._machine.pace.lead)):
+                self._machine.plan.promise(click)
 
     # ---- changes of the plan -------------------------------------------------------------------------
 
     def take_plan(self, now: Tick) -> Plan | None:
         """What has changed since the last call. A note whose moment passed before it could be promised is dropped."""
-        if expired := self._plan.advance(now):
-            self._scribe.remove(expired, now)
-            self._pace.late += len(expired)
-            self._asked = None
-        for note in self._plan.take_over():
+        self._machine.advance(now)
+        for note in self._machine.plan.take_over():
             if note.onset >= self._settings.count_in:
                 self._recording.add(note)
-        plan = self._plan.take(self._heard_seq)
+        plan = self._machine.plan.take(self._heard_seq)
         if plan is None and self._owes_word:
             plan = Plan(answers_seq=self._heard_seq)
         self._owes_word = False
@@ -388,22 +233,10 @@ class Session:
         """The earliest tick at which `poll` or `take_plan` has something to do, if no event comes."""
         wakes = [
             now if self._owes_word or not self._has_begun else None,
-            self._plan.next_change(now),
+            self._machine.plan.next_change(now),
             self._keys.next_overdue(),
             due_at(self._keys, self._settings, self._given),
-            self._next_step(now),
+            self._machine.next_step(now),
         ]
         ticks = [Tick(max(now, wake)) for wake in wakes if wake is not None]
         return min(ticks, default=None)
-
-    def _next_step(self, now: Tick) -> Tick | None:
-        """When `poll` next has work for the engine, keys and answers aside."""
-        transcript = self._scribe.transcript
-        if self._scribe.is_behind(may_guess=self._may_guess, is_at_rest=self._turn is None):
-            return now
-        if self._turn is None or not self._scribe.is_all_written:
-            return None
-        if not transcript.is_complete:
-            return now
-        planned_to = max(transcript.state.step * TICKS_PER_STEP, self._turn.begin)
-        return Tick(min(planned_to - self._pace.lookahead + 1, self._turn.stops - self._pace.lead))

@@ -76,7 +76,7 @@ def test_contexts_take_over_from_one_another_while_the_music_goes_on(mode: Mode)
     played.play(steady(0, 60 * MEASURE, spacing=240), until=62 * MEASURE)
     assert played.reliefs >= 3
     assert played.longest_transcript <= 512 - 64 + 8
-    told = played.session._scribe.transcript
+    told = played.session._machine.scribe.transcript
     assert tuple(played.engine.tokens[: len(told)]) == told.tokens
 
 
@@ -86,7 +86,7 @@ def test_after_any_number_of_contexts_the_transcript_is_a_fresh_encoding_of_the_
 ) -> None:
     played = live_set(Start(mode="duet"), capacity=capacity, ticks_per_token=cost)
     played.play(arrivals, until=60_000)
-    scribe = played.session._scribe
+    scribe = played.session._machine.scribe
     heard = [each.note for each in scribe.written]
     tokens = scribe.transcript.tokens
     assert tuple(played.engine.tokens[: len(tokens)]) == tokens

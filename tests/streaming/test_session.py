@@ -45,7 +45,7 @@ def settings_of(start: Start) -> Settings:
 def says_what_sounded(played: LiveSet, arrivals: list[Arrival], start: Start) -> None:
     settings = settings_of(start)
     truth = human_notes(arrivals, settings.longest_key, settings.chord) + played.listener.sounded()
-    told = played.session._scribe.transcript.tokens
+    told = played.session._machine.scribe.transcript.tokens
     assert tuple(played.engine.tokens[: len(told)]) == told, "the engine has heard all of it"
     assert without_last_bars(told) == without_last_bars(fresh_encoding(settings.header, truth))
 
@@ -332,7 +332,7 @@ def test_after_a_stall_what_could_not_be_promised_was_never_told(
         played.now = Tick(played.now + length)
     played.play(waiting, until=80_000)
     assert played.listener.committed | played.listener.cancelled == played.listener.told.keys()
-    said = decode(played.session._scribe.transcript.tokens).notes
+    said = decode(played.session._machine.scribe.transcript.tokens).notes
     machine = [note for note in said if note.part == 1]
     assert len(machine) == len(played.listener.sounded())
 
@@ -428,5 +428,5 @@ def test_a_long_set_stays_small(mode: Mode, minutes: int) -> None:
     played = long_set(mode, minutes)
     assert played.longest_transcript <= 1024 - 64 + 8
     assert len(played.listener.sounded()) > 10 * minutes
-    assert len(played.session._scribe._lines) < 300
-    assert len(played.session._plan._notes) < 100
+    assert len(played.session._machine.scribe._lines) < 300
+    assert len(played.session._machine.plan._notes) < 100

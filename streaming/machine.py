@@ -1,0 +1,244 @@
+"""The engine's half of a session: what the network is asked next, and what becomes of its tokens.
+
+Knows no keys and no players: the session says what is true, and whose turn it is.
+"""
+
+from dataclasses import replace
+
+from model.engine.work import Draw, Step
+from model.tokens.codec import duration_token
+from model.tokens.grammar import finished_note
+from model.tokens.vocabulary import DURATION, DURATION_STEPS, TICKS_PER_STEP
+from music.score import Note
+from music.time import Tick
+from streaming.choices import Scene, draw
+from streaming.pace import Pace, Rung
+from streaming.plan import LivePlan
+from streaming.relief import WANTED, Relief
+from streaming.scribe import Line, Scribe
+from streaming.settings import Settings
+from streaming.turns import Turn
+
+
+class Machine:
+    """Never blocks; use from one thread. `limit`: tokens that its context may have."""
+
+    def __init__(self, settings: Settings, limit: int) -> None:
+        self.settings = settings
+        self.pace = Pace(lead=settings.lead, commit=settings.commit, lookahead=settings.lookahead)
+        self.plan = LivePlan(settings.commit)
+        self.scribe = Scribe(settings.header, limit)
+        self.turn: Turn | None = None
+        self.is_urgent = False  # an answer is owed
+        self._asked: Line | Turn | None = None  # whose token the engine is drawing
+        self._rests_until = settings.count_in
+        self._relief: Relief | None = None  # the next context, while it is being prepared
+        self._relief_from = Tick(0)  # the bar line after which it was begun
+
+    # ---- what the session says -----------------------------------------------------------------------
+
+    def hear_round_trip(self, ticks: int) -> None:
+        """How long a message to the player and back takes."""
+        self.pace.hear_round_trip(ticks)
+        self.plan.commit = self.pace.commit
+
+    def hear(self, line: Line, since: Tick, now: Tick) -> None:
+        """A human note: what is not promised from `since` on is written anew."""
+        self.scribe.remove(self.plan.cancel_tentative(since), now)
+        self.scribe.add(line, now)
+        self._asked = None
+        self.is_urgent = True
+
+    def begin(self, turn: Turn) -> None:
+        """A turn that came by itself."""
+        self.turn = turn
+        self.is_urgent = True
+
+    def hold_to(self, turn: Turn, now: Tick) -> None:
+        """The turn may end earlier than it was to: what was written beyond that goes."""
+        before, self.turn = self.turn, turn
+        if before is not None and turn.end < before.end:
+            self.scribe.remove(self.plan.cancel_tentative(turn.end), now)
+
+    def follow(self, settings: Settings, now: Tick) -> None:
+        """New settings."""
+        before, self.settings = self.settings, settings
+        self.rethink(now)
+        if settings.header != before.header:
+            self.scribe.rehead(settings.header)
+            self._relief = None
+
+    def rethink(self, now: Tick) -> None:
+        """All that is not promised is written anew."""
+        self.scribe.remove(self.plan.cancel_tentative(Tick(0)), now)
+        self.scribe.transcript.drop_unfinished()
+        self._asked = None
+
+    def silence(self, now: Tick) -> None:
+        """End all that sounds, and take back all that was promised."""
+        cancelled, cut = self.plan.silence(now)
+        for note in cut:
+            self.scribe.correct(note)
+        self.scribe.remove(cancelled, now)
+
+    def end_turn(self) -> None:
+        self.turn = None
+        self._asked = None
+        self.is_urgent = False
+        self.scribe.transcript.drop_unfinished()
+
+    # ---- work for the engine -------------------------------------------------------------------------
+
+    def poll(self, now: Tick) -> Step | None:
+        """What the engine should do next for this sequence; None: nothing now."""
+        if self.turn is None:
+            self.scribe.settle(now)
+        line = self.scribe.write(now, may_guess=self._may_guess)
+        drawn = self._choose(now) if line is None else self._guess(line, now)
+        self._asked = (line or self.turn) if drawn else None
+        self.is_urgent = self.is_urgent and drawn is not None
+        return self.scribe.transcript.offer(drawn)
+
+    def accept(self, token: int | None, now: Tick) -> None:
+        """The result of the last polled step."""
+        asked, self._asked = self._asked, None
+        self.scribe.transcript.confirm()
+        if token is None or asked is None:
+            return
+        if isinstance(asked, Turn):
+            if self.turn is not None:
+                self._play(token, self.turn, now)
+        elif asked.duration is None:  # otherwise the key came up meanwhile, and there is nothing to guess
+            self.scribe.transcript.push(token)
+            self.scribe.guess(asked, DURATION_STEPS[token - DURATION.start] * TICKS_PER_STEP)
+
+    def advance(self, now: Tick) -> None:
+        """A note whose moment passed before it could be promised is dropped."""
+        if expired := self.plan.advance(now):
+            self.scribe.remove(expired, now)
+            self.pace.late += len(expired)
+            self._asked = None
+
+    def next_step(self, now: Tick) -> Tick | None:
+        """When `poll` next has something to do, if nobody says anything."""
+        transcript = self.scribe.transcript
+        if self.scribe.is_behind(may_guess=self._may_guess, is_at_rest=self.turn is None):
+            return now
+        if self.turn is None or not self.scribe.is_all_written:
+            return None
+        if not transcript.is_complete:
+            return now
+        planned_to = max(transcript.state.step * TICKS_PER_STEP, self.turn.begin)
+        return Tick(min(planned_to - self.pace.lookahead + 1, self.turn.stops - self.pace.lead))
+
+    @property
+    def _may_guess(self) -> bool:
+        return self.settings.mode != "answer" and self.turn is not None
+
+    def _guess(self, line: Line, now: Tick) -> Draw:
+        """How long will this key stay down? Not less than it already is."""
+        shortest = duration_token(now - line.onset)
+        return Draw(allowed=((shortest, DURATION.stop),), sampling=self.settings.sampling)
+
+    def _choose(self, now: Tick) -> Draw | None:
+        """The machine's next token. Where there is no choice the network is not asked."""
+        while self.turn and (drawn := self._next_draw(self.turn, now)):
+            first, stop = drawn.allowed[0]
+            if len(drawn.allowed) > 1 or stop - first > 1:
+                return drawn
+            self._play(first, self.turn, now)
+        return None
+
+    def _next_draw(self, turn: Turn, now: Tick) -> Draw | None:
+        """What may come next; None where the plan reaches far enough, or the turn is over."""
+        transcript = self.scribe.transcript
+        if not self.scribe.is_all_written:
+            return None
+        earliest = -(-self._from(turn, now) // TICKS_PER_STEP)
+        if transcript.is_complete:
+            written = transcript.state.step
+            if max(earliest, written) * TICKS_PER_STEP >= turn.stops:
+                self.end_turn()
+                return None
+            if max(written * TICKS_PER_STEP, turn.begin) >= now + self.pace.lookahead:
+                return None
+            self.scribe.seek(earliest, now)
+        return draw(
+            Scene(
+                state=transcript.state,
+                settings=self.settings,
+                turn=turn,
+                lines=self.scribe.lines,
+                now=now,
+                earliest=earliest,
+                is_thin=self.pace.rung is Rung.THIN,
+            )
+        )
+
+    def _from(self, turn: Turn, now: Tick) -> int:
+        """The earliest tick of a new note."""
+        return max(now + self.pace.lead, turn.begin, self._rests_until)
+
+    def _play(self, token: int, turn: Turn, now: Tick) -> None:
+        """The network, or the lack of a choice, says `token`."""
+        transcript = self.scribe.transcript
+        note = finished_note(transcript.state, token)
+        if note is None:
+            transcript.push(token)
+            if transcript.state.step * TICKS_PER_STEP >= turn.stops:
+                self.end_turn()
+        elif note.onset < now:
+            transcript.drop_unfinished()
+            if self.pace.missed():
+                self._rests_until = self._next_bar(Tick(now + self.pace.lead))
+        else:
+            self._mean(replace(note, duration=min(note.duration, turn.end - note.onset)), now)
+            self.turn = replace(turn, opens_by=None)
+
+    def _mean(self, note: Note, now: Tick) -> None:
+        """Put a note into the plan; an older one on its key makes way where it can."""
+        self.scribe.transcript.push(duration_token(note.duration))
+        self.scribe.append(note)
+        for older in self.plan.shorten(note.part, note.pitch, note.onset):
+            self.scribe.correct(older)
+        self.plan.add(note)
+        self.is_urgent = False
+        self.pace.made(note.onset - now)
+
+    def _next_bar(self, tick: Tick) -> int:
+        return -(-tick // self.settings.bar) * self.settings.bar
+
+    # ---- the next context ----------------------------------------------------------------------------
+
+    @property
+    def wants_relief(self) -> bool:
+        """The context fills: a second sequence should take over."""
+        return self._relief is not None or self.scribe.filled >= WANTED
+
+    def relieve(self, now: Tick) -> Step | None:
+        """For the second sequence, where `poll` has nothing to do: the next context, a few tokens at a time."""
+        if not self.wants_relief or not self._is_between_notes:
+            return None
+        if self._relief is None:
+            self._relief = Relief(self.settings.header, self.scribe.written, self.scribe.limit)
+            self._relief_from = Tick(now // self.settings.bar * self.settings.bar)
+        return self._relief.step(self.scribe.written, self.scribe.transcript.state.step)
+
+    def accept_relief(self, now: Tick) -> bool:
+        """That step has run. True: the second sequence is the first from now on, and the other one is free.
+
+        It takes over at a bar line, or as soon after as it can.
+        """
+        if self._relief is None:  # the context was begun anew meanwhile
+            return False
+        self._relief.transcript.confirm()
+        has_passed_bar = now >= self._relief_from + self.settings.bar
+        if not (has_passed_bar and self._is_between_notes and self._relief.has_caught_up(self.scribe.written)):
+            return False
+        self.scribe.adopt(self._relief.transcript)
+        self._relief = None
+        return True
+
+    @property
+    def _is_between_notes(self) -> bool:
+        return bool(self.scribe.written) and self._asked is None and self.scribe.transcript.is_complete
