@@ -12,7 +12,7 @@ from model.tokens.codec import Header, duration_token
 from streaming.scribe import NOTE_TOKENS, Line
 from streaming.transcript import Transcript
 
-CHUNK: Final = 32  # tokens in one step: so short that nobody waits for it
+CHUNK: Final = 8  # tokens in one step: less than two milliseconds, for which a note may have to wait
 WANTED: Final = 0.6  # of the limit, from which on the old context wants relief
 KEPT: Final = 0.4  # of the limit, at most, that the new one begins with
 
