@@ -73,7 +73,7 @@ class Seat:
         self.session.hear_round_trip(round(ms / 1000 / self._seconds_per_tick))
 
     def join(self, player: PlayerPart, now: Nanos) -> None:
-        self.session.join(player, self.tick_at(now) or Tick(0))
+        self.session.join(player)
         self._human.add(player.part)
 
     def deliver(self, message: Heard, now: Nanos, *, keeps_time: bool = True) -> None:

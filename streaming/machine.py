@@ -14,7 +14,7 @@ from music.time import Tick
 from streaming.choices import Scene, draw
 from streaming.pace import Pace, Rung
 from streaming.plan import LivePlan
-from streaming.relief import WANTED, Relief
+from streaming.relief import CHUNK, WANTED, Relief
 from streaming.scribe import Line, Scribe
 from streaming.settings import Settings
 from streaming.turns import Turn
@@ -42,10 +42,10 @@ class Machine:
         self.pace.hear_round_trip(ticks)
         self.plan.commit = self.pace.commit
 
-    def hear(self, line: Line, since: Tick, now: Tick) -> None:
+    def hear(self, line: Line, since: Tick) -> None:
         """A human note: what is not promised from `since` on is written anew."""
-        self.scribe.remove(self.plan.cancel_tentative(since), now)
-        self.scribe.add(line, now)
+        self.scribe.remove(self.plan.cancel_tentative(since))
+        self.scribe.add(line)
         self._asked = None
         self.is_urgent = True
 
@@ -54,23 +54,23 @@ class Machine:
         self.turn = turn
         self.is_urgent = True
 
-    def hold_to(self, turn: Turn, now: Tick) -> None:
+    def hold_to(self, turn: Turn) -> None:
         """The turn may end earlier than it was to: what was written beyond that goes."""
         before, self.turn = self.turn, turn
         if before is not None and turn.end < before.end:
-            self.scribe.remove(self.plan.cancel_tentative(turn.end), now)
+            self.scribe.remove(self.plan.cancel_tentative(turn.end))
 
-    def follow(self, settings: Settings, now: Tick) -> None:
+    def follow(self, settings: Settings) -> None:
         """New settings."""
         before, self.settings = self.settings, settings
-        self.rethink(now)
+        self.rethink()
         if settings.header != before.header:
             self.scribe.rehead(settings.header)
             self._relief = None
 
-    def rethink(self, now: Tick) -> None:
+    def rethink(self) -> None:
         """All that is not promised is written anew."""
-        self.scribe.remove(self.plan.cancel_tentative(Tick(0)), now)
+        self.scribe.remove(self.plan.cancel_tentative(Tick(0)))
         self.scribe.transcript.drop_unfinished()
         self._asked = None
 
@@ -79,7 +79,7 @@ class Machine:
         cancelled, cut = self.plan.silence(now)
         for note in cut:
             self.scribe.correct(note)
-        self.scribe.remove(cancelled, now)
+        self.scribe.remove(cancelled)
 
     def end_turn(self) -> None:
         self.turn = None
@@ -91,13 +91,17 @@ class Machine:
 
     def poll(self, now: Tick) -> Step | None:
         """What the engine should do next for this sequence; None: nothing now."""
-        if self.turn is None:
-            self.scribe.settle(now)
         line = self.scribe.write(now, may_guess=self._may_guess)
         drawn = self._choose(now) if line is None else self._guess(line, now)
-        self._asked = (line or self.turn) if drawn else None
         self.is_urgent = self.is_urgent and drawn is not None
-        return self.scribe.transcript.offer(drawn)
+        if drawn is None:
+            self.scribe.settle(now)
+            self.scribe.write(now, may_guess=False)
+        transcript = self.scribe.transcript
+        if not self.is_urgent and len(transcript) - transcript.synced > CHUNK:
+            drawn = None  # nobody waits: read a little, and be free soon for one who does
+        self._asked = (line or self.turn) if drawn else None
+        return transcript.offer(drawn, None if self.is_urgent else CHUNK)
 
     def accept(self, token: int | None, now: Tick) -> None:
         """The result of the last polled step."""
@@ -115,21 +119,23 @@ class Machine:
     def advance(self, now: Tick) -> None:
         """A note whose moment passed before it could be promised is dropped."""
         if expired := self.plan.advance(now):
-            self.scribe.remove(expired, now)
+            self.scribe.remove(expired)
             self.pace.late += len(expired)
             self._asked = None
 
     def next_step(self, now: Tick) -> Tick | None:
         """When `poll` next has something to do, if nobody says anything."""
         transcript = self.scribe.transcript
-        if self.scribe.is_behind(may_guess=self._may_guess, is_at_rest=self.turn is None):
+        if self.scribe.is_behind(may_guess=self._may_guess):
             return now
+        outlived = self.scribe.next_outlived()
         if self.turn is None or not self.scribe.is_all_written:
-            return None
+            return outlived
         if not transcript.is_complete:
             return now
         planned_to = max(transcript.state.step * TICKS_PER_STEP, self.turn.begin)
-        return Tick(min(planned_to - self.pace.lookahead + 1, self.turn.stops - self.pace.lead))
+        draws = Tick(min(planned_to - self.pace.lookahead + 1, self.turn.stops - self.pace.lead))
+        return draws if outlived is None else min(draws, outlived)
 
     @property
     def _may_guess(self) -> bool:

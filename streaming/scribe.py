@@ -47,11 +47,10 @@ class Line:
         """As the network hears it."""
         return Note(Tick(self.step * TICKS_PER_STEP), self.part, self.pitch, self.velocity, self.duration or 1)
 
-    def is_outlived(self, now: Tick) -> bool:
-        """The key is down for longer than was guessed."""
-        if not self.is_held or self.duration is None:
-            return False
-        return duration_token(now - self.onset) > duration_token(self.duration)
+    @property
+    def outlives_at(self) -> Tick | None:
+        """When a key that is still down will have been so for longer than was guessed."""
+        return Tick(self.onset + self.duration + 1) if self.is_held and self.duration is not None else None
 
 
 class Scribe:
@@ -61,6 +60,7 @@ class Scribe:
         self.transcript = Transcript(header)
         self._limit = limit  # tokens
         self._lines: list[Line] = []  # sorted by key
+        self._held: list[Line] = []
         self._written = 0  # so many of them the transcript says
         self._stale: int | None = None  # the first step at which the transcript gives a wrong duration
 
@@ -72,11 +72,15 @@ class Scribe:
     def is_all_written(self) -> bool:
         return self._written == len(self._lines)
 
-    def is_behind(self, *, may_guess: bool, is_at_rest: bool) -> bool:
-        """`settle` at rest, `write` or the engine would have something to do."""
-        if not self.transcript.is_synced or (is_at_rest and self._stale is not None):
+    def is_behind(self, *, may_guess: bool) -> bool:
+        """`settle`, `write` or the engine would have something to do."""
+        if not self.transcript.is_synced or self._stale is not None:
             return True
         return not self.is_all_written and (may_guess or self._lines[self._written].duration is not None)
+
+    def next_outlived(self) -> Tick | None:
+        """When `settle` will have something to do, if nobody says anything."""
+        return min((line.outlives_at for line in self._held if line.outlives_at is not None), default=None)
 
     def rehead(self, header: Header) -> None:
         """Other players from here on: the last bars are told again behind the new header."""
@@ -109,8 +113,10 @@ class Scribe:
 
     # ---- the truth changes ---------------------------------------------------------------------------
 
-    def add(self, line: Line, now: Tick) -> None:
+    def add(self, line: Line) -> None:
         """A line that the transcript may already have passed; it takes the place of one on the same key and step."""
+        if line.is_held:
+            self._held.append(line)
         if not self._lines:
             self.transcript.restart(line.step)
         i = self._index(line.key)
@@ -118,14 +124,14 @@ class Scribe:
             self._lines[i] = line
         else:
             self._lines.insert(i, line)
-        self._rewind(line.step, now)
+        self._rewind(line.step)
 
-    def remove(self, notes: Iterable[Note], now: Tick) -> None:
+    def remove(self, notes: Iterable[Note]) -> None:
         keys = {Line.of(note).key for note in notes}
         steps = [line.step for line in self._lines if line.key in keys]
         if steps:
             self._lines = [line for line in self._lines if line.key not in keys]
-            self._rewind(min(steps), now)
+            self._rewind(min(steps))
 
     def append(self, note: Note) -> None:
         """A note that the transcript already ends with."""
@@ -138,8 +144,9 @@ class Scribe:
         self._written += 1
 
     def release(self, line: Line, duration: int) -> None:
-        """The key came up. A wrong guess is remembered, to be corrected when there is a reason to go back."""
+        """The key came up. A wrong guess is remembered, to be corrected when there is time to go back."""
         line.is_held = False
+        self._held = [other for other in self._held if other.is_held]
         self._set_duration(line, duration)
 
     def correct(self, note: Note) -> None:
@@ -152,9 +159,13 @@ class Scribe:
     # ---- the transcript follows ----------------------------------------------------------------------
 
     def settle(self, now: Tick) -> None:
-        """Correct durations that were guessed wrong."""
+        """Correct durations that were guessed wrong: as much is to be read again as was written since."""
+        for line in self._held:
+            if line.outlives_at is not None and line.outlives_at <= now:
+                # It will stay down for as long again: few corrections, however long it does.
+                self._set_duration(line, 2 * (now - line.onset))
         if self._stale is not None:
-            self._rewind(self._stale, now)
+            self._rewind(self._stale)
 
     def write(self, now: Tick, *, may_guess: bool) -> Line | None:
         """Write what is known. Returns a line that is written up to its duration, which is to be guessed."""
@@ -189,15 +200,13 @@ class Scribe:
     def _has_room(self, step: int, limit: int) -> bool:
         return len(self.transcript) + self.transcript.bars_until(step) + NOTE_TOKENS <= limit
 
-    def _rewind(self, step: int, now: Tick) -> None:
-        """Go back to `step`, or further where a duration there is known to be wrong."""
-        if self._stale is not None:
-            step, self._stale = min(step, self._stale), None
-        for line in self._lines:
-            if line.is_outlived(now):
-                step, line.duration = min(step, line.step), None
+    def _rewind(self, step: int) -> None:
+        """Go back to `step`; what was guessed wrong before it can wait, as a human does not."""
         if step < self.transcript.first_step:
             self.transcript.restart(step)
+            self._stale = None
+        if self._stale is not None and step <= self._stale:
+            self._stale = None
         self.transcript.rewind_to_step(step)
         self.transcript.drop_unfinished()
         self._written = min(self._written, self._index((step, -1, -1)))

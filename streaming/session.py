@@ -79,9 +79,9 @@ class Session:
         """Raises BadSetting for a control that makes no sense now."""
         self._settings.changed(control)
 
-    def join(self, player: PlayerPart, now: Tick) -> None:
+    def join(self, player: PlayerPart) -> None:
         """One more human plays. Raises BadSetting where somebody plays that part already."""
-        self._follow(self._settings.joined(player), now)
+        self._follow(self._settings.joined(player))
 
     def hear_round_trip(self, ticks: int) -> None:
         """How long a message to the player and back takes."""
@@ -93,7 +93,7 @@ class Session:
             self._heard_seq = max(seq, self._heard_seq or 0)
         match event:
             case NoteOn() if event.part in self._settings.human:
-                self._press(event, self._near(event.tick, now), now)
+                self._press(event, self._near(event.tick, now))
             case NoteOff():
                 self._release(self._keys.lift(event.part, event.pitch, self._near(event.tick, now)))
             case Pedal():
@@ -101,7 +101,7 @@ class Session:
                     self._release(released)
             case Control():
                 self._owes_word = True
-                self._follow(self._settings.changed(event), now)
+                self._follow(self._settings.changed(event))
             case Transport(action="stop"):
                 self._owes_word = True
                 self._stop(now)
@@ -109,10 +109,10 @@ class Session:
                 self._owes_word = True
                 self._close(now)
 
-    def _press(self, event: NoteOn, tick: Tick, now: Tick) -> None:
+    def _press(self, event: NoteOn, tick: Tick) -> None:
         self._release(self._keys.release(event.part, event.pitch, tick))
         since = Tick(0) if self._settings.mode == "answer" else tick
-        self._machine.hear(self._keys.press(event, tick), since, now)
+        self._machine.hear(self._keys.press(event, tick), since)
         self._machine.turn = self._turn_after(tick)
 
     def _turn_after(self, tick: Tick) -> Turn | None:
@@ -131,12 +131,12 @@ class Session:
             self._machine.scribe.release(line, duration)
             self._recording.add(Note(line.onset, line.part, line.pitch, line.velocity, duration))
 
-    def _follow(self, settings: Settings, now: Tick) -> None:
+    def _follow(self, settings: Settings) -> None:
         """New settings: what is not promised is written anew."""
         before = self._settings
         if settings == before:
             return
-        self._machine.follow(settings, now)
+        self._machine.follow(settings)
         if settings.mode != before.mode:
             self._given = None
             self._rest()
@@ -151,7 +151,7 @@ class Session:
         is_quiet = self._settings.mode == "answer" or last is None or last + self._settings.idle < now
         if self._machine.turn is None and self._machine.plan.is_over and is_quiet:
             return
-        self._machine.rethink(now)
+        self._machine.rethink()
         self._keys.phrase_start = None
         self._machine.turn = self._closing = closing(now, self._settings)
 
@@ -173,7 +173,7 @@ class Session:
             if note.part not in self._settings.header.programs:
                 raise BadSetting(f"expected a prompt of parts that somebody plays, got part {note.part}")
             onset = Tick(note.tick - bars * self._settings.bar)
-            self._machine.scribe.add(Line(onset, note.part, note.pitch, note.velocity, note.duration), Tick(0))
+            self._machine.scribe.add(Line(onset, note.part, note.pitch, note.velocity, note.duration))
 
     # ---- work for the engine -------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ class Session:
             self._machine.begin(self._given)
             self._keys.phrase_start = None
         if self._machine.turn is not None:  # an accompanist's ends some time after the last key
-            self._machine.hold_to(as_held(self._machine.turn, self._keys, self._settings), now)
+            self._machine.hold_to(as_held(self._machine.turn, self._keys, self._settings))
         return self._machine.poll(now)
 
     def accept(self, token: int | None, now: Tick) -> None:

@@ -113,15 +113,18 @@ class Transcript:
 
     # ---- the engine ----------------------------------------------------------------------------------
 
-    def offer(self, draw: Draw | None) -> Step | None:
-        """The step that brings the engine up to date and draws; None where there is nothing to do."""
+    def offer(self, draw: Draw | None, most: int | None = None) -> Step | None:
+        """The step that brings the engine up to date and draws; None where there is nothing to do.
+
+        Without a draw at most so many tokens, and the next step goes on.
+        """
         length = len(self._tokens)
         if draw is None and self._synced == length:
             return None
         # A draw needs the logits of the last token, so there is always one to append.
         keep = min(self._synced, length - 1) if draw else self._synced
-        self._offered = length
-        return Step(keep=keep, append=tuple(self._tokens[keep:]), draw=draw)
+        self._offered = length if draw or most is None else min(length, keep + most)
+        return Step(keep=keep, append=tuple(self._tokens[keep : self._offered]), draw=draw)
 
     def confirm(self) -> None:
         """The step last offered has run."""

@@ -219,11 +219,11 @@ def test_two_humans_and_two_machines_play_at_once() -> None:
 def test_a_second_human_joins_and_is_heard() -> None:
     played = live_set(Start(mode="duet"), seed=6)
     played.play(steady(0, BAR), until=BAR)
-    played.session.join(PlayerPart(part=5, program=40), played.now)
+    played.session.join(PlayerPart(part=5, program=40))
     played.play([*steady(BAR, 2 * BAR, part=0), *steady(BAR + 240, 2 * BAR, part=5)], until=3 * BAR)
     assert {note.part for note in decode(played.engine.tokens).notes} >= {0, 5}
     with pytest.raises(BadSetting, match="nobody plays, got 5"):
-        played.session.join(PlayerPart(part=5), played.now)
+        played.session.join(PlayerPart(part=5))
 
 
 def test_the_machine_takes_another_part_while_it_plays() -> None:

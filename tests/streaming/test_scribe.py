@@ -23,7 +23,7 @@ notes = st.builds(
 def scribe_with(*lines: Line, limit: int = 10_000) -> Scribe:
     scribe = Scribe(HEADER, limit)
     for line in lines:
-        scribe.add(line, NOW)
+        scribe.add(line)
     scribe.write(NOW, may_guess=False)
     return scribe
 
@@ -45,7 +45,7 @@ def test_notes_in_any_order_read_as_if_they_had_come_in_order(arriving: list[tup
     scribe = Scribe(HEADER, 10_000)
     latest: dict[tuple[int, int, int], Note] = {}
     for note, is_written_at_once in arriving:
-        scribe.add(Line.of(note), NOW)
+        scribe.add(Line.of(note))
         latest[Line.of(note).key] = note
         if is_written_at_once:
             scribe.write(NOW, may_guess=False)
@@ -57,7 +57,7 @@ def test_notes_in_any_order_read_as_if_they_had_come_in_order(arriving: list[tup
 def test_what_is_removed_was_never_told(truth: list[Note], data: st.DataObject) -> None:
     scribe = scribe_with(*map(Line.of, truth))
     gone = data.draw(st.lists(st.sampled_from(truth)))
-    scribe.remove(gone, NOW)
+    scribe.remove(gone)
     scribe.write(NOW, may_guess=False)
     left = [n for n in truth if n not in gone]
     first = 10 * scribe.transcript.first_step
@@ -94,35 +94,50 @@ def guessed(duration: int) -> tuple[Scribe, Line]:
     return scribe, key
 
 
-def test_a_wrong_guess_stays_until_there_is_a_reason_to_go_back() -> None:
+def test_a_wrong_guess_stays_while_there_is_no_time_and_is_corrected_by_settling() -> None:
     scribe, key = guessed(200)
     scribe.release(key, 90)
-    scribe.write(Tick(90), may_guess=True)
-    assert durations(scribe) == [200]
-    scribe.add(line(480), Tick(480))
+    scribe.add(line(480))
+    scribe.write(Tick(480), may_guess=True)
+    assert durations(scribe) == [200, 100]
+    scribe.settle(Tick(480))
     scribe.write(Tick(480), may_guess=True)
     assert durations(scribe) == [90, 100]
 
 
-def test_at_rest_a_wrong_guess_is_corrected() -> None:
-    scribe, key = guessed(200)
+def test_a_note_before_a_wrong_guess_corrects_it_on_the_way() -> None:
+    key = held(480)
+    scribe = scribe_with(key)
+    scribe.write(Tick(480), may_guess=True)
+    scribe.transcript.push(duration_token(200))
+    scribe.guess(key, 200)
     scribe.release(key, 90)
-    assert not scribe.is_behind(may_guess=True, is_at_rest=False) or not scribe.transcript.is_synced
-    scribe.settle(Tick(90))
-    scribe.write(Tick(90), may_guess=True)
-    assert durations(scribe) == [90]
+    scribe.add(line(240))
+    scribe.write(Tick(480), may_guess=True)
+    assert durations(scribe) == [100, 90]
+    assert not scribe.transcript.is_synced
+    scribe.transcript.offer(None)
+    scribe.transcript.confirm()
+    assert not scribe.is_behind(may_guess=True)
 
 
-def test_a_guess_that_the_key_has_outlived_is_made_again_at_the_next_note() -> None:
+def test_a_key_that_outlives_its_guess_is_taken_to_stay_down_for_as_long_again() -> None:
     scribe, key = guessed(200)
-    scribe.add(held(480, 64), Tick(480))
-    assert scribe.write(Tick(480), may_guess=True) is key
+    assert scribe.next_outlived() == 201
+    scribe.settle(Tick(200))
+    assert key.duration == 200
+    scribe.settle(Tick(300))
+    scribe.write(Tick(300), may_guess=True)
+    assert key.duration == 600
+    assert [duration_token(each) for each in durations(scribe)] == [duration_token(600)]
+    scribe.release(key, 610)
+    assert scribe.next_outlived() is None
 
 
 def test_a_guess_still_possible_is_kept_at_the_next_note() -> None:
     scribe, key = guessed(900)
     later = held(480, 64)
-    scribe.add(later, Tick(480))
+    scribe.add(later)
     assert scribe.write(Tick(480), may_guess=True) is later
     assert durations(scribe) == [key.duration]
 
@@ -131,7 +146,7 @@ def test_a_note_that_was_being_drawn_makes_way_for_one_that_was_played() -> None
     scribe = scribe_with(line(0))
     for token in (POSITION[20], PART[1]):
         scribe.transcript.push(token)
-    scribe.add(line(480), Tick(480))
+    scribe.add(line(480))
     scribe.write(Tick(480), may_guess=False)
     assert list(scribe.transcript.tokens) == fresh_encoding(HEADER, [line(0).note, line(480).note])
 
@@ -139,7 +154,7 @@ def test_a_note_that_was_being_drawn_makes_way_for_one_that_was_played() -> None
 def test_a_full_context_keeps_the_last_bars_on_their_bar_lines() -> None:
     scribe = scribe_with(limit=300)
     for i in range(200):
-        scribe.add(line(i * 480), Tick(i * 480))
+        scribe.add(line(i * 480))
         scribe.write(Tick(i * 480), may_guess=False)
         assert len(scribe.transcript) <= 300
     told = decode(scribe.transcript.tokens).notes
@@ -151,18 +166,18 @@ def test_a_full_context_keeps_the_last_bars_on_their_bar_lines() -> None:
 def test_a_bar_too_full_for_the_context_is_forgotten_and_the_music_goes_on() -> None:
     scribe = scribe_with(limit=192)
     for i in range(100):
-        scribe.add(line(i * 10), Tick(i * 10))
+        scribe.add(line(i * 10))
         scribe.write(Tick(i * 10), may_guess=False)
         assert len(scribe.transcript) <= 192
         assert scribe.transcript.state.step >= i, "time goes on"
-    scribe.add(line(2000), Tick(2000))
+    scribe.add(line(2000))
     scribe.write(Tick(2000), may_guess=False)
     assert durations(scribe)[-1] == 100
 
 
 def test_a_note_before_the_remembered_bars_moves_their_beginning() -> None:
     scribe = scribe_with(line(4 * 1920))
-    scribe.add(line(1920 + 10), NOW)
+    scribe.add(line(1920 + 10))
     scribe.write(NOW, may_guess=False)
     assert scribe.transcript.first_step == 192
     assert len(durations(scribe)) == 2

@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.engine.work import Step
 from model.tokens.codec import decode
 from model.tokens.vocabulary import DURATION, PART, PITCH
 from music.errors import BadSetting
 from music.events import NoteOff, NoteOn
 from music.time import Tick
-from streaming.messages import Control, Mode, PlayerPart, Start, Transport
+from streaming.messages import Control, Mode, PlayerPart, PromptNote, Start, Transport
+from streaming.relief import CHUNK
 from streaming.session import Session
 from streaming.settings import Settings
 from tests.streaming.live_set import (
@@ -265,16 +267,47 @@ def test_the_length_of_a_held_key_is_guessed_and_never_less_than_it_already_is()
     assert step.draw.allowed == ((DURATION[23], DURATION.stop),), "24 steps have passed"
 
 
-def test_a_wrong_guess_is_corrected_at_the_next_human_note() -> None:
-    start = Start(mode="duet")
-    played = live_set(start)
-    first = key(0, 55, pitch=60)
-    played.play(first, until=900)
+def test_a_wrong_guess_is_corrected_when_there_is_nothing_else_to_do() -> None:
+    played = live_set(Start(mode="duet"))
+    played.play(key(0, 55, pitch=60)[:1], until=50)
     guess = next(token for token in played.engine.tokens if token in DURATION)
     assert guess != DURATION[5]
-    played.play(key(900, pitch=62), until=910)
+    played.play(key(0, 55, pitch=60)[1:], until=60)
     corrected = next(token for token in played.engine.tokens if token in DURATION)
     assert corrected in (DURATION[4], DURATION[5])
+
+
+def test_a_human_note_waits_for_no_correction() -> None:
+    session = Session(Start(mode="duet"), capacity=1024)
+    engine = FakeEngine()
+
+    def step(now: int) -> Step | None:
+        asked = session.poll(Tick(now))
+        if asked is not None:
+            session.accept(engine.run(asked), Tick(now))
+        return asked
+
+    session.receive(NoteOn(Tick(0), 0, 60, 80), Tick(0))
+    while step(0) is not None:
+        pass
+    session.receive(NoteOff(Tick(55), 0, 60), Tick(55))
+    written = list(engine.tokens)
+    session.receive(NoteOn(Tick(60), 0, 62, 80), Tick(60))
+    asked = step(60)
+    assert asked is not None
+    assert asked.keep >= written.index(next(token for token in written if token in DURATION))
+
+
+def test_when_nobody_waits_a_step_is_short() -> None:
+    prompt = tuple(PromptNote(tick=240 * i, part=0, pitch=60, velocity=80, duration=200) for i in range(60))
+    session = Session(Start(mode="duet", prompt=prompt), capacity=1024)
+    engine = FakeEngine()
+    steps = 0
+    while (asked := session.poll(Tick(0))) is not None:
+        assert len(asked.append) <= CHUNK
+        session.accept(engine.run(asked), Tick(0))
+        steps += 1
+    assert steps > 20
 
 
 def test_a_duet_rests_after_eight_bars_without_a_human_note_and_wakes_with_the_next() -> None:
