@@ -7,10 +7,6 @@ from dataclasses import asdict, dataclass, field
 
 from clients.live import tradefours_version
 from clients.ports import list_ports
-from model.engine.backends import make_engine
-from model.engine.native.library import NativeUnavailable, library
-from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms
-from model.registry import load, shipped
 from music.errors import PortError, TradefoursError
 from server.processor import cpu_features, processor_name
 
@@ -26,7 +22,7 @@ class Findings:
     midi_system: str | None = None
     midi_inputs: tuple[str, ...] = ()
     midi_outputs: tuple[str, ...] = ()
-    models: tuple[str, ...] = field(default_factory=lambda: tuple(shipped()))
+    models: tuple[str, ...] = ()
     backend: str | None = None  # what computes the network
     decode_ms: float | None = None  # a token, at a context of 512, one thread
     tokens_per_second: float | None = None
@@ -67,6 +63,15 @@ def _look_for_ports(findings: Findings) -> None:
 
 
 def _measure_decoding(findings: Findings, model: str) -> None:
+    try:
+        from model.engine.backends import make_engine
+        from model.engine.native.library import NativeUnavailable, library
+        from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms
+        from model.registry import load, shipped
+    except ModuleNotFoundError:  # a player's laptop, whose server is elsewhere
+        findings.backend = "none: the bridge is installed here, not the server"
+        return
+    findings.models = tuple(shipped())
     try:
         engine = make_engine(load(model))
     except TradefoursError as error:

@@ -26,7 +26,8 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or not 0 < self.top_p <= 1 or not 0 <= self.min_p < 1:
-            raise BadSetting(f"expected temperature >= 0, 0 < top_p <= 1 and 0 <= min_p < 1, got {self}")
+            given = f"temperature {self.temperature}, top_p {self.top_p} and min_p {self.min_p}"
+            raise BadSetting(f"expected temperature >= 0, 0 < top_p <= 1 and 0 <= min_p < 1, got {given}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,8 @@ def members(archive: Path) -> Iterator[Member]:
         with tarfile.open(archive, "r:*") as tar:
             yield from _tar_members(tar)
     except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
-        raise BadCheckpoint(f"expected a whole tar archive, got {archive}: {error}") from error
+        why = str(error).partition(":\n")[0]  # tarfile tells of every compression that it tried
+        raise BadCheckpoint(f"expected a whole tar archive, got {archive}: {why}") from error
 
 
 def _tar_members(tar: tarfile.TarFile) -> Iterator[Member]:

@@ -188,6 +188,16 @@ def test_doctor_says_what_it_found_as_json() -> None:
     assert result.returncode == (0 if findings["fit"] else 1)
 
 
+def test_doctor_looks_at_the_ports_of_a_laptop_that_has_no_server() -> None:
+    without_torch = "import sys; sys.modules['torch'] = None; sys.argv = ['tradefours', 'doctor', '--json']"
+    command = [sys.executable, "-c", f"{without_torch}; from server.cli import main; main()"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    findings = json.loads(result.stdout)
+    assert findings["midi_system"] or findings["advice"]
+    assert findings["backend"].startswith("none")
+    assert findings["decode_ms"] is None
+
+
 def test_the_first_bars_are_cut_at_their_bar_line() -> None:
     score = first_bars(scale_score(4), 2)
     assert bar_after(score) == 2 * 1920

@@ -46,6 +46,13 @@ def test_an_archive_cut_short_is_refused(tmp_path: Path) -> None:
         list(members(archive))
 
 
+def test_a_file_that_is_no_archive_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "text.tar.xz").write_text("no music")
+    with pytest.raises(BadCheckpoint) as refused:
+        list(members(tmp_path / "text.tar.xz"))
+    assert str(refused.value).endswith("text.tar.xz: file could not be opened successfully")
+
+
 def test_an_archive_without_a_manifest_has_no_members(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "bare.tar", "w"):
         pass
