@@ -19,18 +19,35 @@ Row = Mapping[str, object]
 
 
 def write_report(
-    bench: str, rows: Sequence[Row], ratios: Mapping[str, float], json_file: Path | None, notes: Sequence[str] = ()
+    bench: str,
+    rows: Sequence[Row],
+    ratios: Mapping[str, float],
+    json_file: Path | None,
+    notes: Sequence[str] = (),
+    further: Sequence[Row] = (),
 ) -> None:
-    """Print the rows as Markdown, the notes below; write `{bench, commit, cpu, date, rows, ratios}` to `json_file`."""
+    """Print the rows as Markdown, the notes below; write `{bench, commit, cpu, date, rows, ratios}` to `json_file`.
+
+    `further` rows, of other columns, are a table of their own.
+    """
     date = datetime.now(UTC).isoformat(timespec="seconds")
     print(f"{bench}, {commit()}, {cpu()}, {date}\n\n{table(rows)}")
+    if further:
+        print(f"\n{table(further)}")
     if ratios:
         print(f"\n{table([{'ratio': name, 'value': float(value)} for name, value in ratios.items()])}")
     for note in notes:
         print(f"\n{note}")
     if json_file is None:
         return
-    found = {"bench": bench, "commit": commit(), "cpu": cpu(), "date": date, "rows": rows, "ratios": ratios}
+    found = {
+        "bench": bench,
+        "commit": commit(),
+        "cpu": cpu(),
+        "date": date,
+        "rows": [*rows, *further],
+        "ratios": ratios,
+    }
     try:
         json_file.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n")
     except OSError as error:

@@ -19,10 +19,24 @@ Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to 
 def live(
     model: Annotated[str, typer.Option(help="Network that plays.")] = "small",
     ports: Annotated[bool, typer.Option("--ports", help="Through real MIDI ports, on a private JACK server.")] = False,
+    sim: Annotated[bool, typer.Option("--sim", help="Recorded players on a virtual clock: does it listen?")] = False,
+    step_ms: Annotated[
+        float | None, typer.Option(min=0, help="--sim: so much time for each call of the engine, not what it takes.")
+    ] = None,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(envvar="TRADEFOURS_CORPUS", help="--sim: as for `train`; runs/open.corpus if not said."),
+    ] = None,
     quick: Quick = False,
     json_file: Json = None,
 ) -> None:
     """A human performance in real time: how soon the plan changes, how late notes are, tokens per second."""
+    if sim:
+        from benchmarks.live_listening import bench_listening
+        from server.train import CORPUS
+
+        found = corpus or (CORPUS if CORPUS.exists() else None)
+        _measure(partial(bench_listening, model=model, corpus=found, step_ms=step_ms), quick, json_file)
     from benchmarks.live import bench_live
 
     _measure(partial(bench_live, model=model, ports=ports), quick, json_file)

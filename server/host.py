@@ -117,6 +117,7 @@ class SessionHost:
                 tokens_per_second=self._numbers.tokens_per_second(now),
                 late=seat.session.late,
                 rested=seat.session.rested,
+                in_time_share=seat.session.in_time_share,
             )
 
     def tick_of(self, seat: Seat) -> Tick | None:

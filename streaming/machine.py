@@ -4,6 +4,7 @@ Knows no keys and no players: the session says what is true, and whose turn it i
 """
 
 from dataclasses import replace
+from typing import Final
 
 from model.engine.work import Draw, Step
 from model.tokens.codec import duration_token
@@ -12,12 +13,15 @@ from model.tokens.vocabulary import DURATION, DURATION_STEPS, TICKS_PER_STEP
 from music.score import Note
 from music.time import Tick
 from streaming.choices import Scene, draw
+from streaming.foresight import Foresight
 from streaming.pace import Pace, Rung
 from streaming.plan import LivePlan
 from streaming.relief import CHUNK, WANTED, Relief
 from streaming.scribe import Line, Scribe
 from streaming.settings import Settings
-from streaming.turns import Turn
+from streaming.turns import FOREVER, Turn
+
+NOBODYS: Final = Turn(end=Tick(0))
 
 
 class Machine:
@@ -28,12 +32,27 @@ class Machine:
         self.pace = Pace(lead=settings.lead, commit=settings.commit, lookahead=settings.lookahead)
         self.plan = LivePlan(settings.commit)
         self.scribe = Scribe(settings.header, limit)
+        self.foresight = Foresight()
         self.turn: Turn | None = None
+        self._written_turn: Turn | None = None  # one that is decided to its end
         self.is_urgent = False  # an answer is owed
         self._asked: Line | Turn | None = None  # whose token the engine is drawing
         self._rests_until = settings.count_in
         self._relief: Relief | None = None  # the next context, while it is being prepared
         self._relief_from = Tick(0)  # the bar line after which it was begun
+
+    def pass_to(self, now: Tick) -> None:
+        """Time passes: what of it was decided before it came? To be told before anything changes."""
+        turn = self.turn or self._written_turn or NOBODYS
+        self.foresight.pass_to(now, turn.begin, turn.stops, self._decided_to)
+
+    @property
+    def _decided_to(self) -> int:
+        """No note will come before this tick but those that are planned."""
+        if self.turn is None:
+            return FOREVER
+        transcript = self.scribe.transcript
+        return (transcript.state.step + transcript.is_complete) * TICKS_PER_STEP
 
     # ---- what the session says -----------------------------------------------------------------------
 
@@ -46,7 +65,7 @@ class Machine:
         """A human note: what is not promised from `since` on is written anew."""
         self.scribe.remove(self.plan.cancel_tentative(since))
         self.scribe.add(line)
-        self._asked = None
+        self._asked = self._written_turn = None
         self.is_urgent = True
 
     def begin(self, turn: Turn) -> None:
@@ -59,6 +78,7 @@ class Machine:
         before, self.turn = self.turn, turn
         if before is not None and turn.end < before.end:
             self.scribe.remove(self.plan.cancel_tentative(turn.end))
+            self.scribe.transcript.drop_unfinished()  # it may lie beyond the new end
 
     def follow(self, settings: Settings) -> None:
         """New settings."""
@@ -73,6 +93,7 @@ class Machine:
         self.scribe.remove(self.plan.cancel_tentative(Tick(0)))
         self.scribe.transcript.drop_unfinished()
         self._asked = None
+        self.turn = self.turn or self._written_turn
 
     def silence(self, now: Tick) -> None:
         """End all that sounds, and take back all that was promised."""
@@ -82,10 +103,15 @@ class Machine:
         self.scribe.remove(cancelled)
 
     def end_turn(self) -> None:
-        self.turn = None
+        self.turn = self._written_turn = None
         self._asked = None
         self.is_urgent = False
         self.scribe.transcript.drop_unfinished()
+
+    def _finish_turn(self, turn: Turn) -> None:
+        """All of it is written, and what was decided may still be to come."""
+        self.end_turn()
+        self._written_turn = turn
 
     # ---- work for the engine -------------------------------------------------------------------------
 
@@ -164,7 +190,7 @@ class Machine:
         if transcript.is_complete:
             written = transcript.state.step
             if max(earliest, written) * TICKS_PER_STEP >= turn.stops:
-                self.end_turn()
+                self._finish_turn(turn)
                 return None
             if max(written * TICKS_PER_STEP, turn.begin) >= now + self.pace.lookahead:
                 return None
@@ -192,7 +218,7 @@ class Machine:
         if note is None:
             transcript.push(token)
             if transcript.state.step * TICKS_PER_STEP >= turn.stops:
-                self.end_turn()
+                self._finish_turn(turn)
         elif note.onset < now:
             transcript.drop_unfinished()
             if self.pace.missed():

@@ -263,6 +263,9 @@ class ServerHeartbeat(Message):
     tokens_per_second: float = 0.0
     late: int = Field(default=0, description="Notes that came too late to be played, in all.")
     rested: int = Field(default=0, description="Times that the machine rested because it could not keep up, in all.")
+    in_time_share: float = Field(
+        default=1.0, description="Of the sixteenths of the machine's turns, those that it had decided before they came."
+    )
 
 
 class ErrorMessage(Message):

@@ -58,6 +58,11 @@ class Session:
         """Times that the machine rested because the engine could not keep up."""
         return self._machine.pace.rested
 
+    @property
+    def in_time_share(self) -> float:
+        """Of the sixteenths of the machine's turns, those that it had decided before they came."""
+        return self._machine.foresight.in_time_share
+
     def sounding(self, now: Tick) -> tuple[int, ...]:
         """Ids of the notes that sound at `now`, by the plan."""
         return self._machine.plan.sounding(now)
@@ -89,6 +94,7 @@ class Session:
 
     def receive(self, event: Happening, now: Tick, seq: int | None = None) -> None:
         """Something happened at the player's side. Notes of parts that no human plays are ignored."""
+        self._machine.pass_to(now)
         if seq is not None:
             self._heard_seq = max(seq, self._heard_seq or 0)
         match event:
@@ -179,6 +185,7 @@ class Session:
 
     def poll(self, now: Tick) -> Step | None:
         """What the engine should do next for this sequence; None: nothing now."""
+        self._machine.pass_to(now)
         self._begin(now)
         for stuck in self._keys.overdue(now):
             self._release(self._keys.release(stuck.part, stuck.pitch, now))
@@ -193,6 +200,7 @@ class Session:
 
     def accept(self, token: int | None, now: Tick) -> None:
         """The result of the last polled step."""
+        self._machine.pass_to(now)
         self._machine.accept(token, now)
 
     @property
@@ -219,6 +227,7 @@ class Session:
 
     def take_plan(self, now: Tick) -> Plan | None:
         """What has changed since the last call. A note whose moment passed before it could be promised is dropped."""
+        self._machine.pass_to(now)
         self._machine.advance(now)
         for note in self._machine.plan.take_over():
             if note.onset >= self._settings.count_in:

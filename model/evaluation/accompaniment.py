@@ -94,8 +94,8 @@ def fit(accompaniment: Passage, melody: Passage, real: Passage) -> Fit:
         melody_in_chords=share_on_chords(melody, chords_of(accompaniment)),
         chord_tones=share_on_chords(accompaniment, chords_of(real)),
         bass_chord_tones=share_on_chords(bass, chords_of(real)),
-        on_beat=_share_near([note.onset for note in accompaniment.notes], _beats(accompaniment)),
-        with_melody=_share_near([note.onset for note in melody.notes], [n.onset for n in accompaniment.notes]),
+        on_beat=share_near([note.onset for note in accompaniment.notes], beats(accompaniment)),
+        with_melody=share_near([note.onset for note in melody.notes], [n.onset for n in accompaniment.notes]),
         bass_density=_density(accompaniment, "bass"),
         chords_density=_density(accompaniment, "chords"),
         drums_density=_density(accompaniment, "drums"),
@@ -146,7 +146,8 @@ def _density(passage: Passage, role: str) -> float:
     return len(onsets) / passage.bars if playing else float("nan")
 
 
-def _beats(passage: Passage) -> list[int]:
+def beats(passage: Passage) -> list[int]:
+    """Ticks, the last bar line among them."""
     return list(range(0, passage.ticks + 1, beat_ticks(passage)))
 
 
@@ -157,7 +158,7 @@ def beat_ticks(passage: Passage) -> int:
     return 3 * TICKS_PER_QUARTER // 2 if compound else meter.bar_ticks // meter.numerator
 
 
-def _share_near(onsets: Iterable[int], others: Sequence[int]) -> float:
+def share_near(onsets: Iterable[int], others: Sequence[int]) -> float:
     """The share of onsets within `TOGETHER` of one of the others; nan without onsets."""
     places, targets = np.array(sorted(onsets)), np.array(sorted(others))
     if not places.size:

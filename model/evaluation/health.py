@@ -56,6 +56,11 @@ def examine(passage: Passage, prompt: Passage) -> Health:
     )
 
 
+def is_stuck(passage: Passage) -> bool:
+    """As `Health.stuck`, without measuring all the rest."""
+    return _longest_bar_run(passage) >= STUCK_BARS or _longest_stroke_run(passage.pitched) >= STUCK_STROKES
+
+
 def token_autocorrelation(tokens: Sequence[int]) -> float:
     """The header's few tokens count, too; they repeat nothing. 0 for what is shorter than twice the longest lag."""
     array = np.array(tokens)

@@ -60,7 +60,7 @@ def trial_of(piece: Piece) -> Trial | None:
         return None
     later_end = end + ANSWER_BARS * bar.meter.bar_ticks
     has_later = not (changes and changes[0] < later_end)
-    whole = _passage(piece, bar.tick, PROMPT_BARS + (2 if has_later else 1) * ANSWER_BARS, meters)
+    whole = passage_of(piece, bar.tick, PROMPT_BARS + (2 if has_later else 1) * ANSWER_BARS, meters)
     prompt, truth = whole.cut(0, PROMPT_BARS), whole.cut(PROMPT_BARS, ANSWER_BARS)
     later = whole.cut(PROMPT_BARS + ANSWER_BARS, ANSWER_BARS) if has_later else None
     if not (_is_music(prompt) and _is_music(truth)):
@@ -68,7 +68,8 @@ def trial_of(piece: Piece) -> Trial | None:
     return Trial(prompt, truth, later if later is not None and _is_music(later) else None, piece.source)
 
 
-def _passage(piece: Piece, start: Tick, bars: int, meters: MeterMap) -> Passage:
+def passage_of(piece: Piece, start: Tick, bars: int, meters: MeterMap) -> Passage:
+    """`bars` bars of a piece from the bar line `start` on, in the meter and tempo that hold there."""
     meter = meters.bar_at(start).meter
     stop = start + bars * meter.bar_ticks
     low, high = np.searchsorted(piece.notes[:, 0], [start, stop])
