@@ -1,12 +1,13 @@
 """A live set on a virtual clock: the real host, session and engine; only time and the musician are simulated.
 
-While the engine computes, the clock goes on by as long as it really took, or by a fixed price. Knows no corpus.
+While the engine computes, the clock goes on by the processor time that it took, so that other work on this machine
+does not count, or by a fixed price. Knows no corpus.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from time import perf_counter_ns
+from time import thread_time_ns
 from typing import Any, Final
 
 from model.engine.work import Engine, Step
@@ -67,7 +68,7 @@ def simulate(
     is_deaf: bool = False,
     look_at: Sequence[Tick] = (),
 ) -> Set:
-    """Play `human` to a new session until tick `ticks`. `step_ns`: price of a call of the engine; None: what it takes.
+    """Play `human` to a new session until tick `ticks`. `step_ns`: price of a call of the engine; None: its own time.
 
     `is_deaf`: the network is not told the humans' notes; when it may play, and when it plans anew, stays the same.
     `look_at`: moments of which to return views.
@@ -112,9 +113,9 @@ class _PricedEngine:
         self.spent_ns = 0
 
     def run(self, work: Sequence[tuple[Any, Step]]) -> list[int | None]:
-        began = perf_counter_ns()
+        began = thread_time_ns()
         tokens = self._run(work)
-        took = perf_counter_ns() - began if self._step_ns is None else self._step_ns
+        took = thread_time_ns() - began if self._step_ns is None else self._step_ns
         self.spent_ns += took
         self._spend(took)
         return tokens

@@ -77,6 +77,7 @@ class ScriptedSession:
     capacity: int
     late: int = 0
     rested: int = 0
+    in_time_share: float = 1.0
     steps: int = 1
     wake: Tick | None = None
     urgent: bool = False

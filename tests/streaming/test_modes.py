@@ -94,11 +94,8 @@ def test_the_same_seed_and_input_give_the_same_set_in_every_mode(
 
 def test_a_note_half_written_beyond_a_turn_that_ends_earlier_now_is_given_up() -> None:
     on = NoteOn(Tick(100), 0, 59, 1)
-    arrivals = [
-        *[(Tick(100), on)] * 5,
-        (Tick(146), NoteOn(Tick(103), 0, 59, 1)),
-        (Tick(220), NoteOff(Tick(220), 0, 59)),
-    ]
+    arrivals: list[Arrival] = [(Tick(100), on) for _ in range(5)]
+    arrivals += [(Tick(146), NoteOn(Tick(103), 0, 59, 1)), (Tick(220), NoteOff(Tick(220), 0, 59))]
     played = live_set(Start(mode="accompany", count_in_bars=2), ticks_per_token=15)
     played.play(arrivals, until=20_000)
     assert all(note.duration > 0 for note in played.listener.sounded())
