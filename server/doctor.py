@@ -78,10 +78,11 @@ def _measure_decoding(findings: Findings, model: str) -> None:
         findings.advice.append(str(error))
         return
     findings.backend = engine.backend
-    try:
-        library()
-    except NativeUnavailable as error:
-        findings.advice.append(f"{error}; torch plays in its place, some ten times slower")
+    if engine.backend.startswith("torch"):
+        try:
+            library()
+        except NativeUnavailable as error:
+            findings.advice.append(f"{error}; torch plays in its place, some ten times slower")
     findings.decode_ms = round(decode_ms(engine), 3)
     findings.tokens_per_second = round(1000 / findings.decode_ms, 1)
     if findings.tokens_per_second < LIVE_TOKENS_PER_SECOND:

@@ -25,10 +25,13 @@ class Settings(BaseModel):
         min_length=1,
         description="Name of the network that plays, or its folder; auto: the largest shipped one that is fast here.",
     )
-    engine: Literal["auto", "native", "torch"] = Field(
-        default=AUTO, description="What computes the network; auto: native where it was built, else torch."
+    engine: Literal["auto", "cuda", "native", "torch"] = Field(
+        default=AUTO,
+        description="What computes the network; auto: cuda with a GPU, else native where it was built, else torch.",
     )
-    threads: int = Field(default=1, ge=1, le=256, description="Processor threads of the torch engine; native has one.")
+    threads: int = Field(
+        default=1, ge=1, le=256, description="Processor threads of the torch engine; the others have one."
+    )
     max_sessions: int = Field(default=4, ge=1, le=256, description="Players at once; one more is refused.")
     max_watchers: int = Field(default=16, ge=0, le=256, description="Pages that watch at once.")
     hello_timeout_s: float = Field(default=2.0, gt=0, le=60, description="A client says hello within this time.")

@@ -1,7 +1,11 @@
 """The engines there are, and the fastest of them that runs a network here."""
 
+import logging
 from typing import Any, Final, Protocol
 
+import torch
+
+from model.engine.cuda.engine import CudaEngine, CudaUnavailable
 from model.engine.native.engine import NativeEngine
 from model.engine.native.library import NativeUnavailable
 from model.engine.torch_engine import TorchEngine
@@ -10,7 +14,9 @@ from model.networks.decoder import Decoder
 from music.errors import BadSetting
 
 AUTO: Final = "auto"
-BACKENDS: Final = (AUTO, "native", "torch")
+BACKENDS: Final = (AUTO, "cuda", "native", "torch")
+
+log = logging.getLogger(__name__)
 
 
 class AnyEngine(Engine[Any], Protocol):
@@ -26,9 +32,16 @@ class AnyEngine(Engine[Any], Protocol):
 
 
 def make_engine(network: Decoder, *, backend: str = AUTO, threads: int = 1, max_sequences: int = 8) -> AnyEngine:
-    """`threads` are torch's: the native engine has one. Raises NativeUnavailable where it is wanted and not there."""
+    """`threads` are torch's. Raises CudaUnavailable or NativeUnavailable where that is wanted and not there."""
     if backend not in BACKENDS:
         raise BadSetting(f"expected an engine of {', '.join(BACKENDS)}, got {backend!r}")
+    if backend == "cuda" or (backend == AUTO and torch.cuda.is_available()):
+        try:
+            return CudaEngine(network, max_sequences=max_sequences)
+        except CudaUnavailable as error:
+            if backend == "cuda":
+                raise
+            log.warning("%s; the processor plays in its place", error)
     if backend != "torch":
         try:
             return NativeEngine(network, max_sequences=max_sequences)

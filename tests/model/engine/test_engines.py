@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from model.engine.cuda.engine import CudaEngine
 from model.engine.dice import uniform
 from model.engine.native.decoder import Format
 from model.engine.native.engine import NativeEngine
@@ -31,6 +32,18 @@ MOST = 4
 # The float32 ways to run a network: all must agree to rounding. A library that was not built is left out, and said so.
 Make = Callable[[Decoder, int], Any]
 MAKERS: dict[str, Make] = {"torch": lambda network, most: TorchEngine(network, threads=1, max_sequences=most)}
+
+
+def cuda(device: str) -> Make:
+    def make(network: Decoder, most: int) -> CudaEngine:
+        return CudaEngine(network, dtype=torch.float32, max_sequences=most, device=device)
+
+    return make
+
+
+MAKERS["cuda-on-cpu"] = cuda("cpu")
+CUDA = {"cuda": cuda("cuda")}
+NO_CUDA = "needs an NVIDIA GPU"
 
 
 def native(path: str) -> Make:
@@ -63,19 +76,22 @@ def logits_after(network: Decoder, tokens: list[int]) -> torch.Tensor:
 
 
 def logits_of(engine: Any, sequence: Any, token: int) -> torch.Tensor:
-    if isinstance(engine, NativeEngine):
-        return engine.logits(sequence, [token])
-    network: Decoder = engine._network
-    return network.logits(network.extend([(sequence.cache, [token])])[0], 0, VOCABULARY)
+    if isinstance(engine, TorchEngine):
+        network: Decoder = engine._network
+        return network.logits(network.extend([(sequence.cache, [token])])[0], 0, VOCABULARY)
+    logits: torch.Tensor = engine.logits(sequence, [token])
+    return logits.cpu()
 
 
 class AnyWork(RuleBasedStateMachine):
     """Several sequences, worked on in any order; beside each, the plain list of its tokens."""
 
-    @initialize(sharing=st.sampled_from(Sharing), maker=st.sampled_from(sorted(MAKERS)))
-    def begin(self, sharing: Sharing, maker: str) -> None:
+    makers = MAKERS
+
+    @initialize(sharing=st.sampled_from(Sharing), data=st.data())
+    def begin(self, sharing: Sharing, data: st.DataObject) -> None:
         self.network = NETWORKS[sharing]
-        self.engine = MAKERS[maker](self.network, MOST + 1)
+        self.engine = self.makers[data.draw(st.sampled_from(sorted(self.makers)))](self.network, MOST + 1)
         self.written: dict[Any, list[int]] = {}
         self.touched: set[Any] = set()
 
@@ -142,8 +158,18 @@ class AnyWork(RuleBasedStateMachine):
         self.touched = set()
 
 
-AnyWork.TestCase.settings = settings(max_examples=40, stateful_step_count=15)
+class AnyWorkOnCuda(AnyWork):
+    makers = CUDA
+
+
+AnyWork.TestCase.settings = AnyWorkOnCuda.TestCase.settings = settings(max_examples=40, stateful_step_count=15)
 TestAnyWork = AnyWork.TestCase
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_CUDA)
+class TestAnyWorkOnCuda(AnyWorkOnCuda.TestCase):
+    """The same with graphs."""
 
 
 class EngineOf:
@@ -156,9 +182,14 @@ class EngineOf:
         return self._make(random_network(sharing, context=context), max_sequences)
 
 
-@pytest.fixture(params=sorted(MAKERS))
+on_cuda = pytest.param(
+    "cuda", marks=[pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_CUDA)]
+)
+
+
+@pytest.fixture(params=[*sorted(MAKERS), on_cuda])
 def engine_of(request: pytest.FixtureRequest) -> EngineOf:
-    return EngineOf(MAKERS[request.param])
+    return EngineOf((MAKERS | CUDA)[request.param])
 
 
 def sing(engine: Any, sequence: Any, tokens: int, prompt: tuple[int, ...] = (1, 2, 3)) -> list[int]:

@@ -1,0 +1,196 @@
+"""The CUDA engine: the same promises as the torch engine, with a pool of caches and a graph for each size of pass.
+
+One thread calls it at a time. Knows of tokens only their ids. On device "cpu" the same runs without graphs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from subprocess import CalledProcessError
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.engine.checks import check_distinct, check_step
+from model.engine.cuda.decoder import Mixer, PooledDecoder
+from model.engine.cuda.passes import SIZES, Passes
+from model.engine.cuda.plain import PlainMixer
+from model.engine.cuda.pool import Pool
+from model.engine.cuda.sampling import DAMAGED
+from model.engine.cuda.told import FIRST, Mailbox, Wish
+from model.engine.dice import uniform
+from model.engine.work import BadStep, Draw, EngineFull, Sampling, Step
+from model.networks.config import NetworkConfig
+from model.networks.decoder import Decoder
+from music.errors import TradefoursError
+
+NAMES: Final = {torch.float32: "f32", torch.bfloat16: "bf16"}
+
+
+class CudaUnavailable(TradefoursError):
+    """There is no GPU here that can be used for so many sequences."""
+
+
+@dataclass(slots=True, eq=False)
+class CudaSequence:
+    """One sequence's tokens. Holds nothing after `close`."""
+
+    seed: int
+    slot: int
+    tokens: list[int]
+    siblings: set["CudaSequence"] = field(repr=False)  # the open sequences of its engine, itself included
+    free: list[int] = field(repr=False)  # the slots of its engine that nobody has
+
+    @property
+    def length(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def is_open(self) -> bool:
+        return self in self.siblings
+
+    def close(self) -> None:
+        """Closing again does nothing."""
+        if self.is_open:
+            self.siblings.remove(self)
+            self.free.append(self.slot)
+            self.tokens.clear()
+
+
+class CudaEngine:
+    """Implements Engine. Memory for `max_sequences` is taken at once; weights and caches are `dtype`."""
+
+    def __init__(
+        self,
+        network: Decoder,
+        *,
+        dtype: torch.dtype = torch.bfloat16,
+        max_sequences: int = 8,
+        device: str = "cuda",
+    ) -> None:
+        where = torch.device(device)
+        if where.type == "cuda" and not (torch.cuda.is_available() and find_spec("triton")):
+            raise CudaUnavailable("expected an NVIDIA GPU, and PyTorch and triton for it, got none")
+        self._config = network.config
+        self._max_sequences = max_sequences
+        self._open: set[CudaSequence] = set()
+        self._free = list(reversed(range(max_sequences)))
+        try:
+            with torch.inference_mode():
+                self._pool = Pool(network.config, max_sequences, dtype, where)
+                self._passes = self._prepare(network)
+        except (RuntimeError, CalledProcessError) as error:  # no memory left, no C compiler for triton's launcher
+            reason = str(error).partition("\n")[0]
+            raise CudaUnavailable(f"expected a GPU ready for {max_sequences} sequences, got: {reason}") from error
+        name = torch.cuda.get_device_name(where) if where.type == "cuda" else "processor"
+        self.backend = f"cuda {NAMES[dtype]} ({name})"  # for people to read
+
+    @property
+    def capacity(self) -> int:
+        return self._config.context
+
+    @property
+    def kv_bytes(self) -> int:
+        """What the caches of all open sequences take, of what is reserved for `max_sequences`."""
+        return len(self._open) * self._pool.slot_bytes
+
+    def open(self, seed: int) -> CudaSequence:
+        self._make_room()
+        return self._admit(seed, [])
+
+    @torch.inference_mode()
+    def fork(self, sequence: CudaSequence, seed: int) -> CudaSequence:
+        """A copy that goes its own way, with dice of its own."""
+        self._check_open(sequence)
+        self._make_room()
+        copy = self._admit(seed, list(sequence.tokens))
+        self._pool.copy(sequence.slot, copy.slot, sequence.length)
+        return copy
+
+    def run(self, work: Sequence[tuple[CudaSequence, Step]]) -> list[int | None]:
+        """All of the work, or where any of it is bad, BadStep and none of it."""
+        tokens = iter(self._run(work)[0])
+        return [None if step.draw is None else _answer(next(tokens)) for _, step in work]
+
+    def logits(self, sequence: CudaSequence, append: Sequence[int]) -> Tensor:
+        """Append at least one token, and see what the network thinks comes next: (vocabulary,), in float32."""
+        everything = Draw(allowed=((0, self._config.vocabulary),), sampling=Sampling(temperature=0))
+        _, logits = self._run([(sequence, Step(keep=sequence.length, append=tuple(append), draw=everything))])
+        return logits[0].clone()
+
+    @torch.inference_mode()
+    def _run(self, work: Sequence[tuple[CudaSequence, Step]]) -> tuple[list[int], Tensor]:
+        """What was drawn, in order; the logits of the last pass's draws, which lie there until the next pass."""
+        for sequence, step in work:
+            self._check_open(sequence)
+            check_step(step, length=sequence.length, capacity=self.capacity, vocabulary=self._config.vocabulary)
+        check_distinct([sequence for sequence, _ in work])
+        rows, wishes = _written(work)
+        tokens, logits = list[int](), torch.empty(0)
+        for at in range(0, rows.shape[1], SIZES[-1]):
+            part = rows[:, at : at + SIZES[-1]].copy()
+            part[FIRST] = np.maximum(part[FIRST] - at, 0)
+            due = [Wish(w.row - at, w.draw, w.uniform) for w in wishes if 0 <= w.row - at < SIZES[-1]]
+            drawn, logits = self._passes.run(part, due)
+            tokens += drawn
+        return tokens, logits
+
+    def _prepare(self, network: Decoder) -> Passes:
+        config, where = network.config, self._pool.memory.device
+        mix = _mixer(config, self._pool)
+        draws = (min(size, self._max_sequences) for size in SIZES)
+        nowhere = self._max_sequences  # the slot behind the last has one line, for padding
+        mailboxes = [
+            Mailbox(size, most, config.vocabulary, nowhere, where) for size, most in zip(SIZES, draws, strict=True)
+        ]
+        return Passes(PooledDecoder(network, self._pool, mix), mailboxes, has_graphs=where.type == "cuda")
+
+    def _admit(self, seed: int, tokens: list[int]) -> CudaSequence:
+        sequence = CudaSequence(seed, self._free.pop(), tokens, self._open, self._free)
+        self._open.add(sequence)
+        return sequence
+
+    def _make_room(self) -> None:
+        if not self._free:
+            raise EngineFull(f"expected at most {self._max_sequences} open sequences, got one more")
+
+    def _check_open(self, sequence: CudaSequence) -> None:
+        if sequence not in self._open:
+            raise BadStep("expected an open sequence of this engine, got one that is closed or another's")
+
+
+def _mixer(config: NetworkConfig, pool: Pool) -> Mixer:
+    if pool.memory.is_cuda:
+        from model.engine.cuda.kernels import TritonMixer  # only where there is a GPU
+
+        return TritonMixer(config, pool)
+    return PlainMixer(config, pool)
+
+
+def _written(work: Sequence[tuple[CudaSequence, Step]]) -> tuple[NDArray[np.int32], list[Wish]]:
+    """Writes the steps' tokens down: a row for each, a wish for each draw, in order."""
+    tokens, slots, positions, firsts = list[int](), list[int](), list[int](), list[int]()
+    wishes = []
+    for sequence, step in work:
+        keep, append = step.keep, step.append
+        if not append and step.draw is not None:
+            # A draw straight after a rewind needs the output at the last kept token, which no cache keeps: again.
+            keep, append = keep - 1, (sequence.tokens[keep - 1],)
+        del sequence.tokens[keep:]
+        sequence.tokens.extend(append)
+        firsts += [len(tokens)] * len(append)
+        tokens += append
+        slots += [sequence.slot] * len(append)
+        positions += range(keep, keep + len(append))
+        if step.draw is not None:
+            wishes.append(Wish(len(tokens) - 1, step.draw, uniform(sequence.seed, sequence.length)))
+    return np.array([tokens, slots, positions, firsts], np.int32), wishes
+
+
+def _answer(token: int) -> int:
+    if token == DAMAGED:
+        raise TradefoursError("expected finite logits, got nan: these weights are damaged")
+    return token
