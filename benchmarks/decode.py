@@ -7,6 +7,7 @@ have the same weights. What the columns mean:
 - `ours_is`: how many times as fast our first engine with `mha` is, in the median round.
 - `mb`: what a token has to read, weights and cache; `gb_per_s`: at what rate it did. The rows "reading" only read so
   much, again and again: no engine can be faster. The others of them show how the rate falls as caches overflow.
+  On a GPU there are neither such rows nor peers, which are the processor's: times, and partitioned beside the others.
 - `logit_error`: of the peer's logits against PyTorch's in float32, root mean square, as a share of their spread.
 """
 
@@ -17,7 +18,18 @@ from typing import Any, Final
 
 import torch
 
-from benchmarks.engines import Backend, Runner, bytes_per_token, music, network, our_backends, shape
+from benchmarks.engines import (
+    CUDA,
+    Backend,
+    On,
+    Runner,
+    bytes_per_token,
+    gpu_notes,
+    music,
+    network,
+    our_backends,
+    shape,
+)
 from benchmarks.memory import read, readable
 from benchmarks.peers.present import HUGGING_FACE, Peer, make_peer, stepping_peers
 from benchmarks.report import Row, write_report
@@ -36,14 +48,14 @@ BANDWIDTH_MB: Final = (4, 8, 16, 32, 64)
 Key = tuple[str, str]  # engine, sharing
 
 
-def bench_decode(*, quick: bool, json_file: Path | None) -> int:
+def bench_decode(*, quick: bool, json_file: Path | None, on: On = On.PROCESSOR) -> int:
     """Measure, print, write. Returns the exit code."""
     torch.set_num_threads(1)
     rows: list[Row] = []
     ratios: dict[str, float] = {}
     notes: list[str] = []
-    backends = our_backends(all_formats=not quick)
-    for size in ("small",) if quick else ("small", "medium"):
+    backends = our_backends(on, all_formats=not quick)
+    for size in ("small",) if quick and backends[0] is not CUDA else ("small", "medium"):
         field = Field(size, backends, with_hf_at=CONTEXTS[:1] if quick else CONTEXTS)
         notes += [note for note in field.notes if note not in notes]
         for context in CONTEXTS:
@@ -64,18 +76,24 @@ class Field:
         self._tokens = music(CONTEXTS[-1] + TOKENS + UNCOUNTED)
         self._backends = backends
         self._first = backends[0]
+        self._is_on_gpu = self._first is CUDA
         mha = self._network(Sharing.MHA)
         self._ours: dict[Key, Runner] = {(each.name, "mha"): Runner(each, mha) for each in backends}
-        self._ours[self._first.name, "routed"] = Runner(self._first, self._network(Sharing.ROUTED))
-        self._peers, self.notes = stepping_peers(mha)
-        self._hf, word = make_peer(HUGGING_FACE, mha)
-        self.notes += [word] if word else []
+        others = (Sharing.ROUTED, Sharing.PARTITIONED) if self._is_on_gpu else (Sharing.ROUTED,)
+        self._ours |= {(self._first.name, each.value): Runner(self._first, self._network(each)) for each in others}
+        self._peers, self.notes = list[Peer](), gpu_notes(self._first)
+        self._hf: Any = None
+        if not self._is_on_gpu:
+            self._peers, self.notes = stepping_peers(mha)
+            self._hf, word = make_peer(HUGGING_FACE, mha)
+            self.notes += [word] if word else []
         named: list[Any] = [*self._peers, *([self._hf] if self._hf else [])]
         self._errors = {each.name: self._logit_error(mha, each) for each in named}
 
     def slices(self, context: int) -> Iterator[tuple[Key, Slice]]:
         """The floor, ours, the peers: all at this context."""
-        for size in (*BANDWIDTH_MB, self._floor_bytes(context) / 1e6):
+        floors = () if self._is_on_gpu else (*BANDWIDTH_MB, self._floor_bytes(context) / 1e6)
+        for size in floors:
             yield _reading(size), repeated(partial(read, readable(size * 1e6)))
         for key, runner in self._ours.items():
             runner.fill(self._tokens[:context])
@@ -98,6 +116,8 @@ class Field:
         if self._peers:
             others = [timed[peer.name, "mha"] for peer in self._peers]
             found[f"vs_best_peer_{context}"] = min(map(ours.times_as_fast_as, others))
+        if self._is_on_gpu:
+            return {}
         floor = timed[_reading(self._floor_bytes(context) / 1e6)]
         return {**found, f"of_floor_{context}": 1 / floor.times_as_fast_as(ours)}
 
@@ -124,7 +144,7 @@ class Field:
         if sharing == "-":
             return float(engine.split()[1])
         for backend in self._backends:
-            if backend.name == engine:
+            if backend.name == engine and sharing != Sharing.PARTITIONED:  # whose groups read a part each
                 config = shape(self._size, Sharing(sharing), self._capacity)
                 return bytes_per_token(config, backend, context) / 1e6
         return None

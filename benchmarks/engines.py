@@ -3,11 +3,13 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Final
 
 import torch
 
 from model.engine.backends import AnyEngine
+from model.engine.cuda.engine import CudaEngine
 from model.engine.native.decoder import Format
 from model.engine.native.engine import NativeEngine
 from model.engine.native.library import NativeUnavailable, library
@@ -26,6 +28,14 @@ EIGHTH: Final = TICKS_PER_QUARTER // 2
 LIKELIEST: Final = Draw(allowed=((0, VOCABULARY),), sampling=Sampling(temperature=0.0))  # of all, as the peers draw
 
 
+class On(StrEnum):
+    """Which of our engines are measured."""
+
+    AUTO = "auto"  # the GPU's where there is one, else the processor's
+    CUDA = "cuda"
+    PROCESSOR = "processor"
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """One of our engines, with one thread."""
@@ -37,6 +47,7 @@ class Backend:
 
 
 TORCH: Final = Backend("torch f32", 4, 4, lambda net, most: TorchEngine(net, threads=1, max_sequences=most))
+CUDA: Final = Backend("cuda bf16", 2, 2, lambda net, most: CudaEngine(net, max_sequences=most))
 INT8: Final = 1 + 4 / 64  # a byte, and its share of a scale
 
 
@@ -47,14 +58,21 @@ def native(weights: Format, weight_bytes: float, cache: Format, kv_bytes: int) -
     return Backend(f"native {weights.name.lower()}", weight_bytes, kv_bytes, make)
 
 
-def our_backends(*, all_formats: bool = False) -> list[Backend]:
+def our_backends(on: On = On.PROCESSOR, *, all_formats: bool = False) -> list[Backend]:
     """What runs here, the fastest first."""
+    if on is On.CUDA or (on is On.AUTO and torch.cuda.is_available()):
+        return [CUDA]
     try:
         library()
     except NativeUnavailable:
         return [TORCH]
     int8, bf16 = native(Format.INT8, INT8, Format.BF16, 2), native(Format.BF16, 2, Format.BF16, 2)
     return [int8, bf16, native(Format.F32, 4, Format.F32, 4), TORCH] if all_formats else [int8, TORCH]
+
+
+def gpu_notes(backend: Backend) -> list[str]:
+    """A report names the processor; on which GPU it was must be said beside."""
+    return [f"GPU: {torch.cuda.get_device_name()}."] if backend is CUDA and torch.cuda.is_available() else []
 
 
 def shape(size: str, sharing: Sharing, context: int) -> NetworkConfig:

@@ -1,4 +1,4 @@
-"""`tradefours bench sessions`: 1 to 16 players on one engine with one thread, at a context of 512 tokens.
+"""`tradefours bench sessions`: 1 to 16 players on one engine with one thread, context 512; on a GPU 1 to 256.
 
 - pace "free": one step after another, a token for each player; `ms_...` are of steps, `tokens_per_s` of all players.
 - pace "100/s": each player is due for a token every 10 ms, at moments of its own, and whoever is due shares the next
@@ -14,13 +14,14 @@ from typing import Final
 
 import torch
 
-from benchmarks.engines import Backend, network, our_backends, shape
+from benchmarks.engines import CUDA, Backend, On, gpu_notes, network, our_backends, shape
 from benchmarks.pace import PER_SECOND, WALK, Players, paced
 from benchmarks.report import Row, write_report
 from benchmarks.rounds import Timed, interleave, repeated
 from model.networks.config import Sharing
 
 COUNTS: Final = (1, 2, 4, 8, 16)
+CUDA_COUNTS: Final = (1, 16, 64, 256)  # and `medium`: a GPU has room for more
 CONTEXT: Final = 512
 SHARINGS: Final = (Sharing.ROUTED, Sharing.PARTITIONED, Sharing.MHA)
 QUICK_S: Final = 12.0  # of rounds
@@ -31,30 +32,33 @@ FULL_PACED_S: Final = 20.0
 Key = tuple[Sharing, int]
 
 
-def bench_sessions(*, quick: bool, json_file: Path | None) -> int:
+def bench_sessions(*, quick: bool, json_file: Path | None, on: On = On.PROCESSOR) -> int:
     """Measure, print, write. Returns the exit code."""
     torch.set_num_threads(1)
-    backend = our_backends()[0]
-    players = {(sharing, count): make_players(backend, sharing, count) for sharing in SHARINGS for count in COUNTS}
+    backend = our_backends(on)[0]
+    size, counts = ("medium", CUDA_COUNTS) if backend is CUDA else ("small", COUNTS)
+    players = {
+        (sharing, count): make_players(backend, size, sharing, count) for sharing in SHARINGS for count in counts
+    }
     slices = {key: repeated(partial(each.step, range(key[1]))) for key, each in players.items()}
     free = interleave(slices, QUICK_S if quick else FULL_S)
     rows: list[Row] = [_free_row(key, timed) for key, timed in free.items()]
     at_pace = {}
     for sharing in SHARINGS[:1] if quick else SHARINGS:
-        for count in COUNTS:
+        for count in counts:
             at_pace[sharing, count] = paced(players[sharing, count], count, QUICK_PACED_S if quick else FULL_PACED_S)
     rows += [_paced_row(key, late, QUICK_PACED_S if quick else FULL_PACED_S) for key, late in at_pace.items()]
-    alone, together = free[Sharing.ROUTED, 1], free[Sharing.ROUTED, COUNTS[-1]]
+    alone, together = free[Sharing.ROUTED, 1], free[Sharing.ROUTED, counts[-1]]
     ratios = {
-        "sessions_16_p99_ms": worst(at_pace[Sharing.ROUTED, COUNTS[-1]], 0.99),
-        "tokens_per_s_16_vs_1": COUNTS[-1] * together.times_as_fast_as(alone),
+        f"sessions_{counts[-1]}_p99_ms": worst(at_pace[Sharing.ROUTED, counts[-1]], 0.99),
+        f"tokens_per_s_{counts[-1]}_vs_1": counts[-1] * together.times_as_fast_as(alone),
     }
-    write_report("sessions", rows, ratios, json_file, [f"Engine: {backend.name}, small."])
+    write_report("sessions", rows, ratios, json_file, [f"Engine: {backend.name}, {size}.", *gpu_notes(backend)])
     return 0
 
 
-def make_players(backend: Backend, sharing: Sharing, count: int) -> Players:
-    config = shape("small", sharing, CONTEXT + WALK)
+def make_players(backend: Backend, size: str, sharing: Sharing, count: int) -> Players:
+    config = shape(size, sharing, CONTEXT + WALK)
     return Players(backend.make(network(config), count), count, CONTEXT)
 
 

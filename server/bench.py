@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,6 +11,9 @@ from server.outputs import check_output
 
 bench = typer.Typer(help="Measure, as ratios and times of this machine, in one run.", no_args_is_help=True)
 
+OnEngine = Annotated[
+    Literal["auto", "cuda", "processor"], typer.Option(help="Whose engine; auto: the GPU's where there is one.")
+]
 Quick = Annotated[bool, typer.Option("--quick", help="At most 50 seconds.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
 
@@ -43,11 +46,12 @@ def live(
 
 
 @bench.command()
-def decode(quick: Quick = False, json_file: Json = None) -> None:
+def decode(engine: OnEngine = "auto", quick: Quick = False, json_file: Json = None) -> None:
     """One token after another, beside other engines on the same weights and the memory's own limit."""
     from benchmarks.decode import bench_decode
+    from benchmarks.engines import On
 
-    _measure(bench_decode, quick, json_file)
+    _measure(partial(bench_decode, on=On(engine)), quick, json_file)
 
 
 @bench.command()
@@ -67,11 +71,12 @@ def sharing(quick: Quick = False, json_file: Json = None) -> None:
 
 
 @bench.command()
-def sessions(quick: Quick = False, json_file: Json = None) -> None:
-    """1 to 16 players at once: tokens per second in all, and how late each one's come."""
+def sessions(engine: OnEngine = "auto", quick: Quick = False, json_file: Json = None) -> None:
+    """1 to 16 players at once, on a GPU 1 to 256: tokens per second in all, and how late each one's come."""
+    from benchmarks.engines import On
     from benchmarks.sessions import bench_sessions
 
-    _measure(bench_sessions, quick, json_file)
+    _measure(partial(bench_sessions, on=On(engine)), quick, json_file)
 
 
 @bench.command()

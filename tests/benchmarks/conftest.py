@@ -3,6 +3,7 @@
 import importlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import torch
 
 from benchmarks import engines
 from benchmarks.peers import present
+from model.engine.cuda.engine import CudaEngine
 from model.networks.config import PRESETS
 
-Measure = Callable[[str], dict[str, Any]]
+Measure = Callable[..., dict[str, Any]]
 NOWHERE = ("benchmarks.peers.nowhere", "Nobody")
 
 
@@ -24,15 +26,21 @@ def measure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Measure:
     monkeypatch.setattr(engines, "preset", lambda name: PRESETS["tiny"])
     monkeypatch.setattr(present, "STEPPING", (NOWHERE,))
 
-    def run(name: str) -> dict[str, Any]:
+    def run(name: str, **options: Any) -> dict[str, Any]:
         module = importlib.import_module(f"benchmarks.{name}")
         monkeypatch.setattr(module, "QUICK_S", 0.0)
         file = tmp_path / "figures.json"
         try:
-            assert getattr(module, f"bench_{name}")(quick=True, json_file=file) == 0
+            assert getattr(module, f"bench_{name}")(quick=True, json_file=file, **options) == 0
         finally:
             torch.set_num_threads(threads)
         found: dict[str, Any] = json.loads(file.read_text())
         return found
 
     return run
+
+
+@pytest.fixture
+def cuda_on_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CUDA engine computes here, without graphs."""
+    monkeypatch.setattr(engines, "CudaEngine", partial(CudaEngine, device="cpu"))

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks import decode
+from benchmarks.engines import On
 from tests.benchmarks.conftest import NOWHERE, Measure
 
 
@@ -24,3 +25,14 @@ def test_without_peers_it_says_so_and_measures_the_rest(
     assert floors[0]["mb"] == ours[0]["mb"]
     assert floors[0]["ms_p50"] < ours[0]["ms_p50"]
     assert ours[0]["ours_is"] == 1.0
+
+
+def test_on_a_gpu_there_are_times_and_no_peers(
+    measure: Measure, monkeypatch: pytest.MonkeyPatch, cuda_on_processor: None
+) -> None:
+    monkeypatch.setattr(decode, "CONTEXTS", (8, 24))
+    found = measure("decode", on=On.CUDA)
+    assert found["ratios"] == {}
+    rows = {(row["size"], row["context"], row["sharing"]) for row in found["rows"]}
+    assert rows == {(s, c, w) for s in ("small", "medium") for c in (8, 24) for w in ("mha", "routed", "partitioned")}
+    assert {row["engine"] for row in found["rows"]} == {"cuda bf16"}

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks import sessions
+from benchmarks.engines import On
 from benchmarks.sessions import worst
 from tests.benchmarks.conftest import Measure
 
@@ -23,3 +24,13 @@ def test_every_count_is_measured_free_and_at_a_pace(measure: Measure, monkeypatc
 
 def test_the_worst_player_counts() -> None:
     assert worst([[1.0] * 100, [1.0] * 98 + [7.0, 7.0]], 0.99) == 7.0
+
+
+def test_on_a_gpu_there_are_more_of_them(
+    measure: Measure, monkeypatch: pytest.MonkeyPatch, cuda_on_processor: None
+) -> None:
+    monkeypatch.setattr(sessions, "CUDA_COUNTS", (1, 3))
+    monkeypatch.setattr(sessions, "CONTEXT", 8)
+    monkeypatch.setattr(sessions, "QUICK_PACED_S", 0.2)
+    found = measure("sessions", on=On.CUDA)
+    assert set(found["ratios"]) == {"sessions_3_p99_ms", "tokens_per_s_3_vs_1"}

@@ -42,7 +42,7 @@ class Passes:
 
 def _captured(work: Callable[[], Outcome], memory: Any) -> Callable[[], Outcome]:
     """The work as a graph. Its outcome lies where it lay when it was captured."""
-    side = torch.cuda.Stream()
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         work()  # compiles kernels, and lets libraries take the memory that they want

@@ -22,7 +22,8 @@ class PlainMixer:
     ) -> Tensor:
         config = self._config
         sizes = [config.heads, config.kv_projections, config.kv_projections]
-        query, key, value = qkv.float().unflatten(1, (-1, config.head_size)).split(sizes, dim=1)
+        heads = qkv.float().view(len(qkv), -1, config.head_size)
+        query, key, value = torch.split(heads, sizes, dim=1)
         if config.sharing is Sharing.ROUTED:
             each = torch.arange(len(qkv), device=qkv.device)
             key, value = key[each, rows.group][:, None], value[each, rows.group][:, None]
@@ -30,7 +31,7 @@ class PlainMixer:
         keys, values = self._pool.memory[2 * layer : 2 * layer + 2].unbind()
         keys.index_copy_(1, rows.line, key.to(keys.dtype))
         values.index_copy_(1, rows.line, value.transpose(0, 1).to(values.dtype))
-        pieces = torch.arange(len(qkv), device=qkv.device).split(PIECE)
+        pieces = torch.split(torch.arange(len(qkv), device=qkv.device), PIECE)
         mixed = [self._attend(query[:, piece], keys, values, rows, piece, leaning) for piece in pieces]
         return torch.cat(mixed).to(qkv.dtype)
 
@@ -40,7 +41,7 @@ class PlainMixer:
         """query: (heads, r, head_size); keys, values: (kv_heads, lines, head_size). Returns (r, heads * head_size)."""
         lines, is_seen = self._seen(rows, piece)  # (kv_heads, r, n)
         head = torch.arange(len(keys), device=keys.device)[:, None, None]
-        query = query.unflatten(0, (len(keys), -1))
+        query = query.reshape(len(keys), -1, len(piece), self._config.head_size)
         scores = torch.einsum("ksrd,krnd->krsn", query, keys[head, lines].float()) / self._config.head_size**0.5
         if leaning is not None:
             scores = scores + leaning[head, self._pool.attributes[lines]][:, :, None]

@@ -15,7 +15,7 @@ DAMAGED: Final = -1  # instead of a token, where logits are not finite
 
 def draw(logits: Tensor, offsets: Tensor, chances: Tensor) -> Tensor:
     """logits, offsets: (D, V) float32; chances: (D, 4) float64, as told. Returns token ids, (D,) int32."""
-    temperature, min_p, top_p, uniform = chances.split(1, dim=1)
+    temperature, min_p, top_p, uniform = torch.split(chances, 1, dim=1)
     is_greedy = temperature < SHARPEST
     logits = logits + offsets
     best = logits.argmax(dim=1)

@@ -42,9 +42,8 @@ class Told:
     @classmethod
     def within(cls, block: Tensor, rows: int, draws: int) -> "Told":
         """Of a block in the order of chances (doubles: they come first, to be aligned), rows, drawn, offsets."""
-        chances, facts, drawn, offsets = block.split(
-            [2 * CHANCES * draws, ROW_FACTS * rows, draws, block.numel() - _words(rows, draws, 0)]
-        )
+        sizes = [2 * CHANCES * draws, ROW_FACTS * rows, draws, block.numel() - _words(rows, draws, 0)]
+        chances, facts, drawn, offsets = torch.split(block, sizes)
         return cls(
             facts.view(ROW_FACTS, rows),
             drawn,
@@ -54,7 +53,7 @@ class Told:
 
 
 class Mailbox:
-    """The block on both sides, for passes of so many rows and so many draws. `nowhere` is the slot of what pads them."""
+    """The block on both sides, for passes of so many rows and draws. `nowhere` is the slot of what pads them."""
 
     def __init__(self, rows: int, draws: int, vocabulary: int, nowhere: int, device: torch.device) -> None:
         pinned = device.type == "cuda"

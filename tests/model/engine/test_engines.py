@@ -22,6 +22,7 @@ from model.networks.config import Sharing
 from model.networks.decoder import Decoder
 from model.tokens.grammar import Ranges
 from model.tokens.vocabulary import VOCABULARY
+from tests.model.needs_cuda import ON_CUDA, is_cuda, needs_cuda
 from tests.model.random_networks import random_network, random_tokens
 
 GREEDY = Sampling(temperature=0)
@@ -43,7 +44,6 @@ def cuda(device: str) -> Make:
 
 MAKERS["cuda-on-cpu"] = cuda("cpu")
 CUDA = {"cuda": cuda("cuda")}
-NO_CUDA = "needs an NVIDIA GPU"
 
 
 def native(path: str) -> Make:
@@ -166,10 +166,7 @@ AnyWork.TestCase.settings = AnyWorkOnCuda.TestCase.settings = settings(max_examp
 TestAnyWork = AnyWork.TestCase
 
 
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_CUDA)
-class TestAnyWorkOnCuda(AnyWorkOnCuda.TestCase):
-    """The same with graphs."""
+TestAnyWorkOnCuda = is_cuda(needs_cuda(AnyWorkOnCuda.TestCase))
 
 
 class EngineOf:
@@ -182,12 +179,7 @@ class EngineOf:
         return self._make(random_network(sharing, context=context), max_sequences)
 
 
-on_cuda = pytest.param(
-    "cuda", marks=[pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_CUDA)]
-)
-
-
-@pytest.fixture(params=[*sorted(MAKERS), on_cuda])
+@pytest.fixture(params=[*sorted(MAKERS), ON_CUDA])
 def engine_of(request: pytest.FixtureRequest) -> EngineOf:
     return EngineOf((MAKERS | CUDA)[request.param])
 

@@ -1,4 +1,7 @@
-"""The Triton kernels say what plain PyTorch says. On a GPU, or anywhere with triton and TRITON_INTERPRET=1 (in float32: it knows no bf16)."""
+"""The Triton kernels say what plain PyTorch says: on a GPU, or anywhere with triton and TRITON_INTERPRET=1.
+
+Triton's interpreter knows no bf16.
+"""
 
 import os
 from dataclasses import replace
