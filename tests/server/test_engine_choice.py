@@ -24,6 +24,12 @@ def speeds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a processor plays is asked here, on whatever machine."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+
+
 def test_a_named_network_plays_however_slow_it_is(speeds: list[float]) -> None:
     speeds.append(500.0)
     loaded = load_engine(TINY)

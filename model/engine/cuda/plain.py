@@ -60,4 +60,5 @@ class PlainMixer:
             listed = (base + number - run).clamp(0, self._pool.lines - 1).expand(len(rows.listed), -1, -1)
             head = torch.arange(len(listed), device=base.device)[:, None, None]
             position = torch.where(number < run, position, self._pool.own[head, listed])
-        return (base + position).clamp(max=self._pool.lines - 1).expand(len(count), -1, -1), number < count
+        is_seen = number < count
+        return base + torch.where(is_seen, position, start), is_seen  # what is not seen is not read

@@ -11,8 +11,9 @@ from model.engine.cuda.engine import CudaEngine, CudaUnavailable
 from model.engine.cuda.passes import SIZES
 from model.engine.torch_engine import TorchEngine
 from model.engine.work import Draw, Sampling, Step
-from model.networks.config import Sharing
-from model.tokens.vocabulary import VOCABULARY
+from model.networks.attention import GROUP_OF_TOKEN
+from model.networks.config import GROUPS, Sharing
+from model.tokens.vocabulary import IN_HEADER, VOCABULARY
 from music.errors import TradefoursError
 from tests.model.needs_cuda import ON_CUDA, is_cuda, needs_cuda
 from tests.model.random_networks import random_network, random_tokens
@@ -65,6 +66,21 @@ def test_more_tokens_than_a_pass_holds_take_several(device: str) -> None:
     steps = [Step(keep=0, append=tuple(each), draw=GREEDY) for each in (tokens[:90], tokens)]
     drawn = engine.run(list(zip((one, other), steps, strict=True)))
     assert drawn == [int(network(torch.tensor([each]))[0, -1].argmax()) for each in (tokens[:90], tokens)]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@torch.inference_mode()
+def test_a_partitioned_group_never_reads_another_s_keys(device: str) -> None:
+    network = random_network(Sharing.PARTITIONED)
+    tokens = random_tokens(60)
+    engine = CudaEngine(network, dtype=torch.float32, device=device)
+    sequence = engine.open(0)
+    engine.run([(sequence, Step(keep=0, append=tuple(tokens)))])
+    for at, token in enumerate(tokens[: -network.config.window]):
+        others = [group for group in range(GROUPS) if group != GROUP_OF_TOKEN[token] and not IN_HEADER[token]]
+        engine._pool.memory[:, others, at] = torch.nan
+    expected = network(torch.tensor([[*tokens, 7]]))[0, -1]
+    torch.testing.assert_close(engine.logits(sequence, [7]).cpu(), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_slot_that_was_left_is_taken_again() -> None:
