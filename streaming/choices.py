@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from model.engine.work import Draw
 from model.tokens.codec import duration_token
 from model.tokens.grammar import Limits, State, allowed
-from model.tokens.vocabulary import DURATION, TICKS_PER_STEP, VELOCITY
+from model.tokens.vocabulary import DURATION, PART, TICKS_PER_STEP, VELOCITY
 from music.harmony import Key, likeliest_key
 from music.time import TICKS_PER_QUARTER, Tick
+from streaming.guard import worn
 from streaming.scribe import Line
 from streaming.settings import Settings
 from streaming.taste import Place, bias, pitches
@@ -85,6 +86,9 @@ def _place(scene: Scene) -> Place:
     place = Place(bar=state.bar_start // state.bar_length, position=max(state.position, 0), bar_length=state.bar_length)
     if settings.taste.is_following or settings.taste.leave_space:
         place = replace(place, heard=_heard(scene), onsets=_onsets(scene))
+    if settings.taste.repetition_guard and state.last is PART and settings.taste.is_tuned(state.part):
+        most = settings.taste.repetition_guard
+        place = replace(place, worn=worn(scene.lines, state.part, state.step, state.bar_length, most))
     if settings.machine.bit_count() > 1:
         place = replace(place, waits=_waits(scene))
     if turn.close is None:

@@ -14,6 +14,7 @@ from music.score import Note
 from music.time import Tick
 from streaming.choices import Scene, draw
 from streaming.foresight import Foresight
+from streaming.loop import Loop
 from streaming.pace import Pace, Rung
 from streaming.plan import LivePlan
 from streaming.relief import CHUNK, WANTED, Relief
@@ -38,6 +39,8 @@ class Machine:
         self.is_urgent = False  # an answer is owed
         self._asked: Line | Turn | None = None  # whose token the engine is drawing
         self._rests_until = settings.count_in
+        self._loop: Loop | None = None  # while it is frozen
+        self._looped_to = Tick(0)
         self._relief: Relief | None = None  # the next context, while it is being prepared
         self._relief_from = Tick(0)  # the bar line after which it was begun
 
@@ -49,7 +52,7 @@ class Machine:
     @property
     def _decided_to(self) -> int:
         """No note will come before this tick but those that are planned."""
-        if self.turn is None:
+        if self.turn is None or self._loop is not None:
             return FOREVER
         transcript = self.scribe.transcript
         return (transcript.state.step + transcript.is_complete) * TICKS_PER_STEP
@@ -63,7 +66,7 @@ class Machine:
 
     def hear(self, line: Line, since: Tick) -> None:
         """A human note: what is not promised from `since` on is written anew."""
-        self.scribe.remove(self.plan.cancel_tentative(since))
+        self._drop(since)
         self.scribe.add(line)
         self._asked = self._written_turn = None
         self.is_urgent = True
@@ -77,13 +80,19 @@ class Machine:
         """The turn may end earlier than it was to: what was written beyond that goes."""
         before, self.turn = self.turn, turn
         if before is not None and turn.end < before.end:
-            self.scribe.remove(self.plan.cancel_tentative(turn.end))
+            self._drop(turn.end)
             self.scribe.transcript.drop_unfinished()  # it may lie beyond the new end
 
+    def _drop(self, since: Tick) -> None:
+        """What is not promised from `since` on goes. What is frozen stays."""
+        if self._loop is None:
+            self.scribe.remove(self.plan.cancel_tentative(since))
+
     def follow(self, settings: Settings) -> None:
-        """New settings."""
+        """New settings. What is frozen stays as it is."""
         before, self.settings = self.settings, settings
-        self.rethink()
+        if self._loop is None:
+            self.rethink()
         if settings.header != before.header:
             self.scribe.rehead(settings.header)
             self._relief = None
@@ -94,6 +103,32 @@ class Machine:
         self.scribe.transcript.drop_unfinished()
         self._asked = None
         self.turn = self.turn or self._written_turn
+
+    def freeze(self, now: Tick) -> None:
+        """From the last promised note on, the bar that ends with it is repeated."""
+        if self._loop is None:
+            self.advance(now)
+            self.rethink()
+            start = self._looped_to = Tick(now + self.plan.commit + 1)
+            own = (line.note for line in self.scribe.lines if self.settings.machine >> line.part & 1)
+            self._loop = Loop.before(start, self.settings.bar, own)
+
+    def thaw(self) -> None:
+        """No longer frozen."""
+        if self._loop is not None:
+            self._loop = None
+            self.rethink()
+
+    def _repeat(self, now: Tick) -> None:
+        """The plan of one who is frozen reaches a beat beyond what is promised."""
+        if self._loop is not None:
+            for note in self._loop.between(self._looped_to, self._repeats_to(now)):
+                self.plan.add(note)
+                self.scribe.add(Line.of(note))
+            self._looped_to = max(self._looped_to, self._repeats_to(now))
+
+    def _repeats_to(self, now: Tick) -> Tick:
+        return Tick(now + self.plan.commit + self.settings.beat)
 
     def silence(self, now: Tick) -> None:
         """End all that sounds, and take back all that was promised."""
@@ -117,6 +152,7 @@ class Machine:
 
     def poll(self, now: Tick) -> Step | None:
         """What the engine should do next for this sequence; None: nothing now."""
+        self._repeat(now)
         line = self.scribe.write(now, may_guess=self._may_guess)
         drawn = self._choose(now) if line is None else self._guess(line, now)
         self.is_urgent = self.is_urgent and drawn is not None
@@ -155,6 +191,10 @@ class Machine:
         if self.scribe.is_behind(may_guess=self._may_guess):
             return now
         outlived = self.scribe.next_outlived()
+        if self._loop is not None:
+            onset = self._loop.next_from(self._looped_to)
+            repeats = None if onset is None else Tick(onset - self._repeats_to(Tick(0)) + 1)
+            return min((tick for tick in (outlived, repeats) if tick is not None), default=None)
         if self.turn is None or not self.scribe.is_all_written:
             return outlived
         if not transcript.is_complete:
@@ -174,7 +214,7 @@ class Machine:
 
     def _choose(self, now: Tick) -> Draw | None:
         """The machine's next token. Where there is no choice the network is not asked."""
-        while self.turn and (drawn := self._next_draw(self.turn, now)):
+        while self.turn and self._loop is None and (drawn := self._next_draw(self.turn, now)):
             first, stop = drawn.allowed[0]
             if len(drawn.allowed) > 1 or stop - first > 1:
                 return drawn

@@ -47,6 +47,15 @@ KeyText = Annotated[str, Field(max_length=40), AfterValidator(_key)]
 ChordsText = Annotated[str, Field(max_length=1000), AfterValidator(_chords)]
 
 
+def _guard(strikes: int) -> int:
+    if strikes == 1:
+        raise ValueError("expected 0 or at least 2, got 1")
+    return strikes
+
+
+GuardStrikes = Annotated[int, Field(ge=0, le=64), AfterValidator(_guard)]
+
+
 class Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -125,6 +134,9 @@ class Start(Message):
     density: float = Field(default=0.0, ge=-1, le=1, description="-1 plays few notes, 1 many.")
     dynamics: float = Field(default=0.0, ge=-1, le=1, description="-1 plays softly, 1 loudly.")
     leave_space: float = Field(default=0.0, ge=0, le=1, description="1 plays little while the humans play much.")
+    repetition_guard: GuardStrikes = Field(
+        default=0, description="So many equal strikes or bars in a row are unlikely, drums apart; 0: no matter."
+    )
     commit_beats: float = Field(default=0.5, gt=0, le=16, description="Notes this near will sound, come what may.")
     lookahead_beats: float = Field(default=4.0, gt=0, le=64, description="The plan reaches this far.")
 
@@ -185,6 +197,8 @@ class Control(Message):
     density: float | None = Field(default=None, ge=-1, le=1)
     dynamics: float | None = Field(default=None, ge=-1, le=1)
     leave_space: float | None = Field(default=None, ge=0, le=1)
+    repetition_guard: GuardStrikes | None = None
+    freeze: bool | None = Field(default=None, description="true: the machine repeats its last bar until false.")
     temperature: float | None = Field(default=None, gt=0, le=5)
     top_p: float | None = Field(default=None, gt=0, le=1)
     min_p: float | None = Field(default=None, ge=0, lt=1)

@@ -108,12 +108,12 @@ class Session:
             case Control():
                 self._owes_word = True
                 self._follow(self._settings.changed(event))
-            case Transport(action="stop"):
-                self._owes_word = True
-                self._stop(now)
+                if event.freeze is not None:
+                    self._machine.freeze(now) if event.freeze else self._machine.thaw()
             case Transport():
                 self._owes_word = True
-                self._close(now)
+                self._machine.thaw()
+                self._stop(now) if event.action == "stop" else self._close(now)
 
     def _press(self, event: NoteOn, tick: Tick) -> None:
         self._release(self._keys.release(event.part, event.pitch, tick))

@@ -26,6 +26,7 @@ THINNER: Final = 7.0  # logits between a note at once and one a quarter later, o
 THICKER: Final = 2.0  # the same at density 1: many notes come easier than few
 STACK_OFFSET: Final = 0.5  # of one more note in a chord, likewise
 TURN_OFFSET: Final = 2.0  # for every bar that a part of several has not played
+WORN_OFFSET: Final = -4.0  # of a pitch that would be one too many of the same
 LOUDNESS: Final = 8.0  # logits from the softest to the loudest, at dynamics 1 or -1
 BUSY: Final = 8  # onsets of the humans in two beats that fill all the space
 ANY: Final = (ALL_PITCHES,) * PARTS
@@ -41,6 +42,7 @@ class Taste:
     density: float = 0.0
     dynamics: float = 0.0
     leave_space: float = 0.0
+    repetition_guard: int = 0  # strikes or bars in a row; 0: no matter
     muted: int = 0  # bit i: part i is silent
     ranges: tuple[tuple[int, int, int], ...] = ()  # (part, low, high) of the machine's parts but drums
 
@@ -53,11 +55,16 @@ class Taste:
             density=start.density,
             dynamics=start.dynamics,
             leave_space=start.leave_space,
+            repetition_guard=start.repetition_guard,
             ranges=_ranges(start.machine),
         )
 
+    def is_tuned(self, part: int) -> bool:
+        """It plays pitches, not drums."""
+        return any(part == tuned for tuned, _, _ in self.ranges)
+
     def changed(self, control: Control) -> "Taste":
-        said = control.model_dump(include={"density", "dynamics", "leave_space"}, exclude_none=True)
+        said = control.model_dump(include={"density", "dynamics", "leave_space", "repetition_guard"}, exclude_none=True)
         if control.key is not None:
             said["key"] = Key.parse(control.key) if control.key else None
         if control.chords is not None:
@@ -78,6 +85,7 @@ class Place:
     bar_length: int
     heard: PitchClasses = frozenset()  # of the humans, in the last beat
     onsets: int = 0  # of the humans, in the last two beats
+    worn: frozenset[int] = frozenset()  # pitches that have been struck too often
     waits: tuple[tuple[int, float], ...] = ()  # (part, bars since its last note), where the machine has several
     resolves_to: PitchClasses | None = None  # only these may sound: the last chord
     leads_to: PitchClasses | None = None  # these are likelier: the chord before it
@@ -109,9 +117,7 @@ def bias(taste: Taste, place: Place, state: State, ranges: Ranges) -> Bias:
     """Offsets for the next draw, which is from `ranges`."""
     first = ranges[0][0]
     if first in PITCH:
-        chord = chord_at(taste, place)
-        is_tuned = any(part == state.part for part, _, _ in taste.ranges)
-        return _chord_bias(chord) if chord and is_tuned else ()
+        return _pitch_bias(chord_at(taste, place), place.worn) if taste.is_tuned(state.part) else ()
     if first in PART:
         return tuple((PART[part], TURN_OFFSET * bars) for part, bars in place.waits)
     if first in VELOCITY:
@@ -143,8 +149,10 @@ def _within(classes: PitchClasses | None, low: int, high: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def _chord_bias(chord: PitchClasses) -> Bias:
-    return tuple((PITCH[pitch], CHORD_OFFSET) for pitch in range(PITCH.size) if pitch % 12 in chord)
+def _pitch_bias(chord: PitchClasses | None, worn: frozenset[int]) -> Bias:
+    offsets = dict.fromkeys((pitch for pitch in range(PITCH.size) if chord and pitch % 12 in chord), CHORD_OFFSET)
+    offsets |= {pitch: offsets.get(pitch, 0.0) + WORN_OFFSET for pitch in worn}
+    return tuple((PITCH[pitch], offset) for pitch, offset in offsets.items())
 
 
 @lru_cache(maxsize=64)

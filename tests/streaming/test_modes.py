@@ -50,6 +50,8 @@ controls = st.one_of(
         key=st.sampled_from([None, "", "D dorian"]),
         chords=st.sampled_from([None, "", "follow", "C | F G"]),
         mute=st.sampled_from([None, (), (1,)]),
+        freeze=st.sampled_from([None, None, True, False]),
+        repetition_guard=st.sampled_from([None, 0, 2]),
         machine=st.sampled_from([None, (PlayerPart(part=2), PlayerPart(part=3, program=128))]),
     ),
     st.builds(Transport, action=st.sampled_from(["stop", "end"]), tick=st.just(0)),
