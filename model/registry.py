@@ -1,5 +1,6 @@
 """Names of networks: those shipped beside this file, paths to others, and a random one for tests."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -38,6 +39,17 @@ def resolve(name_or_path: str | Path) -> Path:
         known = ", ".join(names) or "none"
         raise BadCheckpoint(f"expected a shipped network ({known}) or a path that exists, got {str(name_or_path)!r}")
     return path
+
+
+def fingerprint(name_or_path: str | Path) -> str:
+    """Tells other weights of the same name: of the checksums of a folder, or of a file. Raises BadCheckpoint."""
+    if name_or_path == RANDOM:
+        return f"random-{RANDOM_SEED}"
+    path = resolve(name_or_path)
+    try:
+        return sha256((path / INDEX if path.is_dir() else path).read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise BadCheckpoint(f"expected weights at {path}, got: {error}") from error
 
 
 def load(name_or_path: str | Path) -> Decoder:

@@ -19,3 +19,7 @@ class BadSetting(TradefoursError):
 
 class BadCheckpoint(TradefoursError):
     """Weights or a corpus that are missing, damaged, or do not fit."""
+
+
+class BadJournal(TradefoursError):
+    """A journal that cannot be read, or that no session of this version can have told."""

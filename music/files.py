@@ -59,14 +59,15 @@ def save_midi(score: Score, path: Path) -> None:
     path.write_bytes(write_midi(score))
 
 
-def write_midi(score: Score) -> bytes:
-    """A file of format 1: tempo and meter in the first track, then a track for every part.
+def write_midi(score: Score, markers: Iterable[tuple[Tick, str]] = ()) -> bytes:
+    """A file of format 1: tempo, meter and markers in the first track, then a track for every part.
 
     Every part has a channel of its own, drums all have channel 10; a sixteenth melodic part shares the first's.
     Read again it is the same score, with its first tempo and meter at tick 0 and without parts that have no notes.
     """
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER, charset="utf-8")
-    file.tracks.append(_track(_conductor(score)))
+    told = ((tick, 1, mido.MetaMessage("marker", text=text)) for tick, text in markers)
+    file.tracks.append(_track(chain(_conductor(score), told)))
     by_part: list[list[Note]] = [[] for _ in score.parts]
     for note in score.notes:
         by_part[note.part].append(note)

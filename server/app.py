@@ -12,10 +12,12 @@ from fastapi.staticfiles import StaticFiles
 
 from clients.live import tradefours_version
 from model.engine.work import Engine
+from music.errors import TradefoursError
 from music.files import write_midi
 from server.connection import LiveConnection
 from server.guard import LOOPBACK_NAMES, Guard
 from server.host import SessionHost
+from server.journals import Journals
 from server.settings import Settings, is_loopback
 from server.stage import Stage
 from server.watch import Gallery, WatchConnection
@@ -24,20 +26,28 @@ from streaming.wire import WIRES
 PAGE: Final = Path(__file__).parent / "page"
 
 
-def build_app(settings: Settings, engine: Engine[Any], model_name: str, backend: str = "unknown") -> FastAPI:
+def build_app(
+    settings: Settings, engine: Engine[Any], model_name: str, backend: str = "unknown", weights: str = ""
+) -> FastAPI:
     """The app, whose `state.stage` is what its connections share. Starting it starts the engine's thread."""
     host = SessionHost(engine, max_sessions=settings.max_sessions, inbox_messages=settings.inbox_messages)
     gallery = Gallery(settings.max_watchers)
-    stage = Stage(settings=settings, host=host, gallery=gallery, model=model_name, backend=backend)
+    stage = Stage(settings=settings, host=host, gallery=gallery, model=model_name, backend=backend, weights=weights)
+    if settings.journal:
+        stage.journals = Journals(settings.journal, most_mb=settings.journal_mb, most_days=settings.journal_days)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         host.start()
+        if stage.journals:
+            stage.journals.start()
         telling = asyncio.create_task(gallery.tell(stage.status))
         yield
         telling.cancel()
         await stage.clear("the server is stopping")
         await asyncio.to_thread(host.stop)  # it waits for the engine, and nobody else shall
+        if stage.journals:
+            await asyncio.to_thread(stage.journals.stop)
 
     # No documentation pages: they would load scripts from elsewhere. docs/protocol.md says it all.
     app = FastAPI(title="Tradefours", version=tradefours_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -73,13 +83,24 @@ def _add_health(app: FastAPI, stage: Stage) -> None:
 def _add_recordings(app: FastAPI, stage: Stage) -> None:
     @app.get("/v1/sessions/{session}.mid")
     async def recording(session: str) -> Response:
-        """What was played, as a MIDI file; of sessions that are over, the newest are kept."""
+        """What was played, as a MIDI file; of sessions that are over, the newest are kept, and those with a journal."""
         seat = stage.played.get(session)
-        if seat is None:
+        content = await asyncio.to_thread(_midi, stage, session) if seat is None else None
+        if seat is not None:
+            score = await asyncio.to_thread(stage.host.recorded(seat))
+            content = await asyncio.to_thread(write_midi, score)
+        if content is None:
             return PlainTextResponse(f"expected a session that plays or has played lately, got {session!r}", 404)
-        score = await asyncio.to_thread(stage.host.recorded(seat))
-        content = await asyncio.to_thread(write_midi, score)
         return Response(content, media_type="audio/midi")
+
+
+def _midi(stage: Stage, session: str) -> bytes | None:
+    """From the journal. Takes its time."""
+    try:
+        truth = stage.journals.truth_of(session) if stage.journals else None
+    except (TradefoursError, OSError):
+        return None
+    return write_midi(truth.score(), truth.marks) if truth else None
 
 
 def _add_sockets(app: FastAPI, stage: Stage) -> None:

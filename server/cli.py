@@ -46,6 +46,7 @@ Port = Annotated[int | None, typer.Option(help=_about("port"))]
 Model = Annotated[str | None, typer.Option(help=_about("model"))]
 Threads = Annotated[int | None, typer.Option(help=_about("threads"))]
 Sessions = Annotated[int | None, typer.Option(help=_about("max_sessions"))]
+JournalFolder = Annotated[Path | None, typer.Option("--journal", help=_about("journal"))]
 Public = Annotated[bool, typer.Option("--public", help="Let others on the network connect: there is no password.")]
 In = Annotated[str | None, typer.Option("--in", help="Existing input port; without it `Tradefours In` is made.")]
 Out = Annotated[str | None, typer.Option("--out", help="Existing output port; without it `Tradefours Out` is made.")]
@@ -90,6 +91,7 @@ def run(
     model: Model = None,
     threads: Threads = None,
     max_sessions: Sessions = None,
+    journal: JournalFolder = None,
     input: In = None,
     output: Out = None,
     api: Api = None,
@@ -112,7 +114,7 @@ def run(
     from server.engine_choice import load_engine
     from server.play import play
 
-    settings = _settings(host=host, port=port, model=model, threads=threads, max_sessions=max_sessions)
+    settings = _settings(host=host, port=port, model=model, threads=threads, max_sessions=max_sessions, journal=journal)
     given: dict[str, object] = {
         "--in": input,
         "--out": output,
@@ -137,14 +139,16 @@ def serve(
     model: Model = None,
     threads: Threads = None,
     max_sessions: Sessions = None,
+    journal: JournalFolder = None,
 ) -> None:
     """The server alone."""
     from server import serve as server_serve
     from server.engine_choice import load_engine
 
     settings = _settings(
-        host=host, port=port, allow_public=public or None, model=model, threads=threads, max_sessions=max_sessions
-    )
+        host=host, port=port, allow_public=public or None, model=model, threads=threads, max_sessions=max_sessions,
+        journal=journal,
+    )  # fmt: skip
     raise typer.Exit(server_serve.serve(settings, load_engine))
 
 
@@ -203,6 +207,18 @@ def bridge(
 
         leave_when_stdin_ends()
     raise typer.Exit(run_bridge(options))
+
+
+@app.command()
+def replay(
+    journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="A file of the server's folder of journals.")],
+    out: Annotated[Path | None, typer.Option(help="Write the set to this MIDI file.")] = None,
+    model: Annotated[str | None, typer.Option(help="The network that played, where it has another name here.")] = None,
+) -> None:
+    """Play a journal again: the same music, note for note."""
+    from server.replay import replay_journal
+
+    replay_journal(journal, out=out, model=model)
 
 
 @app.command()

@@ -5,6 +5,7 @@ A bad message is answered and ignored. A session ends with its connection, unles
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Final
 
 from pydantic import ValidationError
@@ -89,7 +90,7 @@ class LiveConnection:
                 if frame["type"] == "websocket.disconnect":
                     self._is_lost = True
                     break
-                self._hear(frame.get("text"), frame.get("bytes"))
+                await self._hear(frame.get("text"), frame.get("bytes"))
             self._outbox.end(LEFT)
         except TimeoutError:
             what = "heartbeats" if self._greeted else "a hello"
@@ -106,9 +107,9 @@ class LiveConnection:
             return self._hello_by
         return self._loop.time() + self._stage.settings.silence_timeout_s
 
-    def _hear(self, text: str | None, packed: bytes | None) -> None:
+    async def _hear(self, text: str | None, packed: bytes | None) -> None:
         try:
-            self._answer(self._read(text, packed))
+            await self._answer(self._read(text, packed))
         except ValidationError as error:
             code, reason = complaint(error)
             self._talk.send(ErrorMessage(code=code, reason=reason))
@@ -129,26 +130,27 @@ class LiveConnection:
             raise Refused("binary", "expected a text frame with JSON, got a binary one")
         return client_message.validate_json(text, strict=True)
 
-    def _answer(self, message: ClientMessage) -> None:
+    async def _answer(self, message: ClientMessage) -> None:
         if not self._greeted and not isinstance(message, Hello | ClientBye):
             raise Refused("no_hello", f"expected hello before anything else, got {message.type}")
         match message:
             case Hello():
-                self._greet(message)
-            case Start():
+                await self._greet(message)
+            case Start() if not self._talk.is_known(message.seq):
                 self._talk.start(message)
+                self._talk.heard_seq = message.seq
             case Join():
                 self._talk.join(message)
-            case PlayedNote() | Pedal() | Control() | Transport():
+            case PlayedNote() | Pedal() | Control() | Transport() if not self._talk.is_known(message.seq):
                 self._deliver(message)
             case ClientHeartbeat():
                 self._talk.send(self._beat(message))
             case ClientBye():
                 self._outbox.end(LEFT)
 
-    def _greet(self, hello: Hello) -> None:
+    async def _greet(self, hello: Hello) -> None:
         self._greeted = True
-        known = self._stage.conversations.get(hello.resume) if self._talk.seat is None else None
+        known = await self._known(hello) if hello.resume and self._talk.seat is None else None
         if known is None or not known.can_go_on(hello.last_seq):
             self._talk.keep_s = hello.keep_s
             self._talk.send(self._welcome(self._talk, resumed=False))
@@ -160,6 +162,16 @@ class LiveConnection:
         known.complain = self._on_session_error
         known.go_on(self._outbox, self._wire, self._welcome(known, resumed=True), hello.last_seq)
 
+    async def _known(self, hello: Hello) -> Conversation | None:
+        """Who goes on: in this server's memory, or in a journal of the one before."""
+        if known := self._stage.conversations.get(hello.resume):
+            return known
+        with suppress(Refused):  # no place: then it begins anew, and is told so where it starts
+            return await Conversation.revived(
+                self._stage, self._wire, self._on_session_error, hello.resume, hello.last_seq
+            )
+        return None
+
     def _welcome(self, talk: Conversation, *, resumed: bool) -> Welcome:
         return Welcome(
             session=talk.session,
@@ -167,6 +179,7 @@ class LiveConnection:
             model=self._stage.model,
             resume=talk.token,
             resumed=resumed,
+            last_seq=talk.heard_seq if resumed else None,
         )
 
     def _deliver(self, message: Heard) -> None:
@@ -174,6 +187,7 @@ class LiveConnection:
         if talk.seat is None:
             raise Refused("not_started", f"expected start before {message.type}, got none")
         self._stage.host.deliver(talk.seat, message, keeps_time=not talk.is_guest)
+        talk.heard_seq = max(message.seq, talk.heard_seq or 0)
         if isinstance(message, PlayedNote):
             self._stage.gallery.show(WatchNote(session=talk.session, note=message))
 

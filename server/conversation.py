@@ -35,10 +35,29 @@ class Conversation:
         self._loop = asyncio.get_running_loop()
         self._seq = 0
         self._sent: deque[ServerMessage] = deque(maxlen=REMEMBERED)
+        self.heard_seq: int | None = None  # of the client's newest message to its session
+        self._known_seq = 0  # what heard_seq was when it last went on: so far it need not say again
         self._starts = 0  # how often this client has begun to play
         self._guests: list[Conversation] = []  # who joined our session
         self._hosted_by: Conversation | None = None  # whose session we joined
         self._expiry: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def revived(
+        cls, stage: Stage, wire: Wire, complain: Callable[[ErrorMessage], None], token: str, last_seq: int
+    ) -> "Conversation | None":
+        """One that another server's end cut off: its session goes on by its journal. Raises Refused without a place."""
+        found = await asyncio.to_thread(stage.journals.find, token) if stage.journals else None
+        if not found or not stage.journals or token in stage.conversations:
+            return None
+        truth = found.truth
+        truth.go_on()
+        self = cls(stage, wire, complain)
+        self.session, self.token, self.keep_s = found.session, token, found.about["keep_s"]
+        self.heard_seq, self._seq, self._starts = truth.heard_seq, last_seq + 1, found.number
+        journal = stage.journals.go_on(found, stage.about)
+        self._sit(stage.host.open(truth.start, self._emitter(found.number), journal=journal, truth=truth), truth.start)
+        return self
 
     @property
     def is_guest(self) -> bool:
@@ -65,6 +84,7 @@ class Conversation:
         """On another connection: `welcome`, which repeats the number of the last message heard, and what was missed."""
         if self._expiry is not None:
             self._expiry.cancel()
+        self._known_seq = self.heard_seq or 0
         self.outbox, self.wire = outbox, wire
         self._put(welcome.model_copy(update={"seq": last_seq}))
         for message in self._sent:
@@ -83,12 +103,22 @@ class Conversation:
         else:
             self._expiry = self._loop.call_later(self.keep_s, self.leave)
 
+    def is_known(self, seq: int) -> bool:
+        """The client says again what was heard before it was cut off. One that does not count says 0."""
+        return 0 < seq <= self._known_seq
+
     # ---- the session ---------------------------------------------------------------------------------
 
     def start(self, start: Start) -> None:
-        seat = self._stage.host.open(start, self._emitter(self._starts + 1), instead_of=self._own_seat)
+        number, journals = self._starts + 1, self._stage.journals
+        about = {**self._stage.about, "keep_s": self.keep_s}
+        journal = journals.begin(self.session, number, self.token, about) if journals else None
+        seat = self._stage.host.open(start, self._emitter(number), instead_of=self._own_seat, journal=journal)
         self.leave()
-        self._starts += 1
+        self._starts = number
+        self._sit(seat, start)
+
+    def _sit(self, seat: Seat, start: Start) -> None:
         self.seat = seat
         self._stage.began(self.session, seat)
         self._stage.conversations[self.token] = self
@@ -111,7 +141,8 @@ class Conversation:
         if self._hosted_by is not None:
             self._hosted_by._guests.remove(self)
         elif self.seat is not None:
-            self._stage.host.close(self.seat)
+            # Where the whole house stops, a client that has patience may go on in the next one.
+            self._stage.host.close(self.seat, is_over=not (self.keep_s and self._stage.trouble))
             self._stage.gallery.show(WatchEnded(session=self.session))
             self._stage.seats.pop(self.session, None)
             self._stage.conversations.pop(self.token, None)

@@ -6,7 +6,7 @@ from typing import Final
 
 from model.engine.backends import AnyEngine, make_engine
 from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms
-from model.registry import load, shipped_by_size
+from model.registry import fingerprint, load, shipped_by_size
 from server.serve import LoadedEngine
 from server.settings import AUTO, Settings
 
@@ -30,7 +30,7 @@ def with_head_room(settings: Settings, names: Sequence[str]) -> LoadedEngine:
         if speed >= needed or name == names[-1]:
             break
         log.warning("network %s makes %.0f tokens/s here, and %d are needed: a smaller one plays", name, speed, needed)
-    return LoadedEngine(engine, name, f"{engine.backend}, {speed:.0f} tokens/s")
+    return LoadedEngine(engine, name, f"{engine.backend}, {speed:.0f} tokens/s", fingerprint(name))
 
 
 def _engine(settings: Settings, name: str) -> AnyEngine:

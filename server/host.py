@@ -15,9 +15,11 @@ from model.engine.work import BadStep, Engine, EngineFull, EngineSequence
 from music.errors import TradefoursError
 from music.score import Score
 from music.time import Nanos, Tick
+from server.journals import Journal
 from server.numbers import HostStatus, Numbers
 from server.seat import Emit, Heard, Job, Refused, Seat
 from streaming.messages import ClientHeartbeat, ErrorMessage, PlayerPart, ServerHeartbeat, Start
+from streaming.truth import Truth
 
 STOP_S: Final = 2.0  # the longest that `stop` waits for the engine
 URGENT_TURNS: Final = 16  # so many in a row at most: then one turn serves those who wait, too
@@ -69,8 +71,16 @@ class SessionHost:
             self._lock.notify()
         self._thread.join(STOP_S)
 
-    def open(self, start: Start, emit: Emit, *, instead_of: Seat | None = None) -> Seat:
-        """Begin a session, perhaps in the place of another.
+    def open(
+        self,
+        start: Start,
+        emit: Emit,
+        *,
+        instead_of: Seat | None = None,
+        journal: Journal | None = None,
+        truth: Truth | None = None,
+    ) -> Seat:
+        """Begin a session, perhaps in the place of another, or go on with one of which `truth` is known.
 
         Raises Refused when the house is full, BadSetting when `start` makes no sense: then the other plays on.
         """
@@ -79,7 +89,14 @@ class SessionHost:
                 raise Refused("engine_failed", self._failure, fatal=True)
             if len(self._seats) - (instead_of in self._seats) >= self._max_sessions:
                 raise Refused("full", f"expected fewer than {self._max_sessions} players, got one more", fatal=True)
-            seat = Seat(start, emit, capacity=self._capacity, inbox_messages=self._inbox_messages)
+            seat = Seat(
+                start,
+                emit,
+                capacity=self._capacity,
+                inbox_messages=self._inbox_messages,
+                journal=journal,
+                truth=truth,
+            )
             if instead_of is not None:
                 self._drop(instead_of)
             self._seats.append(seat)
@@ -129,9 +146,13 @@ class SessionHost:
         with self._lock:
             return seat.session.recorded()
 
-    def close(self, seat: Seat) -> None:
-        """End a session and free its memory. Closing again does nothing."""
+    def close(self, seat: Seat, *, is_over: bool = True) -> None:
+        """End a session and free its memory. Closing again does nothing.
+
+        Unless it `is_over`, a server that starts later may go on with it.
+        """
         with self._lock:
+            seat.close_journal(is_over=is_over)
             self._drop(seat)
             self._tell()
 

@@ -11,9 +11,12 @@ from model.engine.work import EngineSequence, Step
 from music.errors import TradefoursError
 from music.events import NoteOff, NoteOn
 from music.time import TICKS_PER_QUARTER, Nanos, Tempo, Tick
+from server.journals import Journal
 from streaming.clock import RemoteClock
+from streaming.journal import Journaled
 from streaming.messages import Control, Pedal, Plan, PlayedNote, PlayerPart, ServerMessage, Start, Transport
-from streaming.session import Happening, Session
+from streaming.session import Session
+from streaming.truth import Happening, Truth
 
 Emit = Callable[[ServerMessage], None]  # called in the engine thread, with the host's lock held: must not block
 Heard = PlayedNote | Pedal | Control | Transport
@@ -41,15 +44,31 @@ class Job(NamedTuple):
 
 
 class Seat:
-    def __init__(self, start: Start, emit: Emit, *, capacity: int, inbox_messages: int) -> None:
-        self.session = Session(start, capacity=capacity)
+    def __init__(
+        self,
+        start: Start,
+        emit: Emit,
+        *,
+        capacity: int,
+        inbox_messages: int,
+        journal: Journal | None = None,
+        truth: Truth | None = None,
+    ) -> None:
+        """`truth`: of this session's life before, in another server, whose journal it goes on with."""
+        self.session = (
+            Journaled(start, capacity=capacity, write=journal.write, about=journal.about, truth=truth)
+            if journal
+            else Session(start, capacity=capacity)
+        )
         self.sequence: EngineSequence | None = None  # the engine thread opens and closes it, and the next one
         self.relief: EngineSequence | None = None  # where the next context is prepared, when the first one fills
         self.seed = start.seed
         self.emit = emit
         self.is_open = True
         self._human = {player.part for player in start.human}
-        self._clock = RemoteClock(start.bpm)
+        self._journal = journal
+        self._reached = truth.reached if truth else Tick(0)  # what the session was last told of now
+        self._clock = RemoteClock(start.bpm, self._reached)
         tempo = Tempo.from_bpm(start.bpm)
         self._seconds_per_tick = tempo.us_per_quarter / TICKS_PER_QUARTER / 1e6
         self._ahead = Tick(AHEAD * TICKS_PER_QUARTER // (tempo.us_per_quarter * 1000))
@@ -96,11 +115,19 @@ class Seat:
     def read_inbox(self, now: Tick) -> None:
         while self._inbox:
             message = self._inbox.popleft()
-            self.session.receive(_event(message), now, message.seq)
+            event = _event(message)
+            if not isinstance(event, Control | Transport):
+                # What comes long after its moment, from a client that was cut off, is told as of its moment.
+                self._reached = Tick(max(self._reached, min(now, event.tick)))
+                self.session.receive(event, self._reached, message.seq)
+            else:
+                self._reached = now
+                self.session.receive(event, now, message.seq)
 
     def poll(self, tick: Tick, now: Nanos) -> Job | None:
         """The session's next step. Remembers since when an answer is owed: a human note, or the end of a pause."""
         assert self.sequence is not None
+        self._reached = tick
         step = self.session.poll(tick)
         if not self.session.urgent:
             self._owed_since = None
@@ -119,6 +146,13 @@ class Seat:
             old, self.sequence, self.relief = self.sequence, self.relief, None
             return old
         return None
+
+    def close_journal(self, *, is_over: bool) -> None:
+        """Nothing more happens. `is_over`: nobody may go on with it."""
+        if self._journal and self._journal.is_open:
+            if is_over and isinstance(self.session, Journaled):
+                self.session.end()
+            self._journal.close()
 
     @property
     def sequences(self) -> list[EngineSequence]:

@@ -31,6 +31,7 @@ class LoadedEngine(NamedTuple):
     engine: Engine[Any]
     model: str  # name of the network
     backend: str  # what computes it
+    weights: str = ""  # their fingerprint
 
 
 LoadEngine = Callable[[Settings], LoadedEngine]

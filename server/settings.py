@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -38,6 +39,11 @@ class Settings(BaseModel):
     silence_timeout_s: float = Field(default=3.0, gt=0, le=60, description="A client silent for so long is gone.")
     inbox_messages: int = Field(default=256, ge=1, le=65536, description="Messages of a client that may wait.")
     outbox_messages: int = Field(default=256, ge=16, le=65536, description="Messages to a client that may wait.")
+    journal: Path | None = Field(
+        default=None, description="Folder to keep every set in, so that nothing is lost when this process dies."
+    )
+    journal_mb: int = Field(default=512, ge=1, le=1_000_000, description="Size of that folder; the oldest sets go.")
+    journal_days: int = Field(default=30, ge=1, le=36_500, description="Age of a set that goes.")
 
     @model_validator(mode="after")
     def _public_on_purpose_only(self) -> Self:

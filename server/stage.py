@@ -4,7 +4,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
+from clients.live import tradefours_version
 from server.host import SessionHost
+from server.journals import Journals
 from server.seat import Seat
 from server.settings import Settings
 from server.watch import Gallery, WatchStatus
@@ -31,6 +33,8 @@ class Stage:
     gallery: Gallery
     model: str  # name of the network that plays
     backend: str
+    weights: str = ""  # their fingerprint
+    journals: Journals | None = None
     is_closing: bool = False
     connections: set[Leaving] = field(default_factory=set)
     seats: dict[str, Seat] = field(default_factory=dict)  # of the live sessions, by their names
@@ -41,6 +45,11 @@ class Stage:
     def trouble(self) -> str | None:
         """Why nobody can play; None while all is well."""
         return "the server is stopping" if self.is_closing else self.host.status().failure
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What a journal tells of who plays."""
+        return {"server": tradefours_version(), "model": self.model, "weights": self.weights, "backend": self.backend}
 
     def status(self) -> WatchStatus:
         status = self.host.status()

@@ -55,10 +55,10 @@ class RemoteClock:
     rounding of one tick early. It never runs backwards. Never blocks; use from one thread.
     """
 
-    def __init__(self, bpm: float) -> None:
+    def __init__(self, bpm: float, newest: Tick = Tick(0)) -> None:
         self._tempo = TempoMap([Tempo.from_bpm(bpm)])
         self._starts: deque[tuple[Nanos, Nanos]] = deque()  # (heard at, tick 0 at): earliest start first
-        self._newest = Tick(0)  # the latest tick this clock has told
+        self._newest = newest  # the latest tick this clock has told
 
     def heard(self, tick: Tick, now: Nanos) -> None:
         """A message that carries `tick` arrived at `now`."""

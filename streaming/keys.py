@@ -1,8 +1,11 @@
 """The humans' keys and pedals: which are down, and the phrase that was played on them. Knows no modes."""
 
-from music.events import NoteOn
+from music.events import NoteOff, NoteOn
 from music.time import Tick
+from streaming.messages import Pedal
 from streaming.scribe import Line
+
+Released = tuple[Line, int]  # a note that is over, and its duration
 
 
 class Keys:
@@ -23,6 +26,18 @@ class Keys:
         self.last_down: Tick | None = None
         self.phrase_start: Tick | None = None  # of the first note that nobody has answered
 
+    def hear(self, event: NoteOn | NoteOff | Pedal, tick: Tick) -> tuple[list[Released], Line | None]:
+        """The notes that end, and the one that begins."""
+        match event:
+            case NoteOn():
+                before = self.release(event.part, event.pitch, tick)
+                return [before] if before else [], self.press(event, tick)
+            case NoteOff():
+                ended = self.lift(event.part, event.pitch, tick)
+                return [ended] if ended else [], None
+            case Pedal():
+                return self.pedal(event.part, event.down, tick), None
+
     def press(self, event: NoteOn, tick: Tick) -> Line:
         """The key must have been released."""
         start = self._chord_starts.get(event.part)
@@ -35,14 +50,14 @@ class Keys:
         self.last_down = tick if self.last_down is None else max(tick, self.last_down)
         return line
 
-    def lift(self, part: int, pitch: int, tick: Tick) -> tuple[Line, int] | None:
+    def lift(self, part: int, pitch: int, tick: Tick) -> Released | None:
         """The key came up: as `release`, but None, too, where the pedal goes on holding the note."""
         if part in self._pedals and (part, pitch) in self._held:
             self._up.add((part, pitch))
             return None
         return self.release(part, pitch, tick)
 
-    def release(self, part: int, pitch: int, tick: Tick) -> tuple[Line, int] | None:
+    def release(self, part: int, pitch: int, tick: Tick) -> Released | None:
         """The note is over: its line and duration; None where there was none."""
         self._up.discard((part, pitch))
         line = self._held.pop((part, pitch), None)
@@ -52,7 +67,7 @@ class Keys:
         self.last_up = max(self.last_up, Tick(line.onset + duration))
         return line, duration
 
-    def pedal(self, part: int, is_down: bool, tick: Tick) -> list[tuple[Line, int]]:
+    def pedal(self, part: int, is_down: bool, tick: Tick) -> list[Released]:
         """Returns the notes that the pedal no longer holds."""
         if is_down:
             self._pedals.add(part)
@@ -68,6 +83,10 @@ class Keys:
     def next_overdue(self) -> Tick | None:
         onsets = [line.onset for line in self._held.values()]
         return Tick(min(onsets) + self._longest) if onsets else None
+
+    @property
+    def held(self) -> list[Line]:
+        return list(self._held.values())
 
     @property
     def are_down(self) -> bool:

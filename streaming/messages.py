@@ -239,6 +239,9 @@ class Welcome(Message):
     model: str = Field(description="Name of the network that plays.")
     resume: str = Field(default="", description="A secret, with which `hello` can go on with this session.")
     resumed: bool = Field(default=False, description="The session that `hello` asked for goes on.")
+    last_seq: int | None = Field(
+        default=None, description="`seq` of the client's newest message that it has heard: say again what followed."
+    )
 
 
 class PlannedNote(BaseModel):

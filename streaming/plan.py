@@ -12,6 +12,8 @@ from music.score import Note
 from music.time import Tick
 from streaming.messages import Plan, PlannedNote
 
+IDS: Final = 2**24  # more than the notes of one life of a session
+
 
 class Life(Enum):
     TENTATIVE = auto()  # may change
@@ -64,6 +66,11 @@ class LivePlan:
         self._cancelled: list[int] = []
         self._silenced = False
         self._over: list[Note] = []  # sounded, since the last `take_over`
+
+    def begin_anew(self, lives: int) -> None:
+        """The player may have been told what we do not know: all of it is void, and its ids are not used again."""
+        self._ids = lives * IDS
+        self._silenced = True
 
     def add(self, note: Note) -> None:
         self._notes.append(Planned(self._ids, note))

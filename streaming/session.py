@@ -4,7 +4,7 @@ A pure state machine. Knows no clock, no socket and no network: whoever owns it 
 for, and sleeps until `next_wake`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 from model.engine.work import Step
@@ -13,27 +13,30 @@ from music.events import NoteOff, NoteOn
 from music.score import Note, Score
 from music.time import Tick
 from streaming.clicks import count_in
-from streaming.keys import Keys
+from streaming.keys import Keys, Released
 from streaming.machine import Machine
-from streaming.messages import Control, Pedal, Plan, PlayerPart, PromptNote, Start, Transport
+from streaming.messages import Control, Pedal, Plan, PlayerPart, Start, Transport
 from streaming.recording import Recording
 from streaming.scribe import Line
 from streaming.settings import Settings
+from streaming.truth import Happening, Truth, prompt_lines
 from streaming.turns import Turn, after_note, as_held, closing, due_at, given
 
 SPARE_TOKENS = 64  # of the engine's capacity, never used
 LEAST_CAPACITY = 256
-
-Happening = NoteOn | NoteOff | Control | Transport | Pedal
+KEPT = 0.4  # of the capacity, at most, that a session begins with when it goes on
 
 
 class Session:
-    """Engine thread; never blocks. `capacity`: tokens that an engine sequence holds."""
+    """Engine thread; never blocks. `capacity`: tokens that an engine sequence holds.
 
-    def __init__(self, settings: Start, *, capacity: int) -> None:
+    `truth`: what is known of an earlier life of this session, in which it goes on.
+    """
+
+    def __init__(self, settings: Start, *, capacity: int, truth: Truth | None = None) -> None:
         if capacity < LEAST_CAPACITY:
             raise BadSetting(f"expected a context of at least {LEAST_CAPACITY} tokens, got {capacity}")
-        self._machine = Machine(Settings.of(settings), capacity - SPARE_TOKENS)
+        self._machine = Machine(truth.settings if truth else Settings.of(settings), capacity - SPARE_TOKENS)
         self._keys = Keys(self._settings.longest_key, self._settings.chord)
         self._recording = Recording()
         self._given: Turn | None = None  # the newest turn that came by itself
@@ -41,7 +44,11 @@ class Session:
         self._heard_seq: int | None = None
         self._owes_word = False  # a control or transport is to be answered, even if it changes nothing
         self._has_begun = False
-        self._remember(settings.prompt)
+        if truth:
+            self._go_on(truth, round(KEPT * capacity))
+        else:
+            for line in prompt_lines(settings, self._settings):
+                self._machine.scribe.add(line)
 
     @property
     def urgent(self) -> bool:
@@ -98,13 +105,14 @@ class Session:
         if seq is not None:
             self._heard_seq = max(seq, self._heard_seq or 0)
         match event:
-            case NoteOn() if event.part in self._settings.human:
-                self._press(event, self._near(event.tick, now))
-            case NoteOff():
-                self._release(self._keys.lift(event.part, event.pitch, self._near(event.tick, now)))
-            case Pedal():
-                for released in self._keys.pedal(event.part, event.down, self._near(Tick(event.tick), now)):
+            case NoteOn() if event.part not in self._settings.human:
+                pass
+            case NoteOn() | NoteOff() | Pedal():
+                ended, begun = self._keys.hear(event, self._settings.near(Tick(event.tick), now))
+                for released in ended:
                     self._release(released)
+                if begun:
+                    self._press(begun)
             case Control():
                 self._owes_word = True
                 self._follow(self._settings.changed(event))
@@ -115,11 +123,10 @@ class Session:
                 self._machine.thaw()
                 self._stop(now) if event.action == "stop" else self._close(now)
 
-    def _press(self, event: NoteOn, tick: Tick) -> None:
-        self._release(self._keys.release(event.part, event.pitch, tick))
-        since = Tick(0) if self._settings.mode == "answer" else tick
-        self._machine.hear(self._keys.press(event, tick), since)
-        self._machine.turn = self._turn_after(tick)
+    def _press(self, line: Line) -> None:
+        since = Tick(0) if self._settings.mode == "answer" else line.onset
+        self._machine.hear(line, since)
+        self._machine.turn = self._turn_after(line.onset)
 
     def _turn_after(self, tick: Tick) -> Turn | None:
         closing, turn = self._closing, self._machine.turn
@@ -131,11 +138,10 @@ class Session:
             return None
         return after_note(turn, tick, self._settings)
 
-    def _release(self, released: tuple[Line, int] | None) -> None:
-        if released:
-            line, duration = released
-            self._machine.scribe.release(line, duration)
-            self._recording.add(Note(line.onset, line.part, line.pitch, line.velocity, duration))
+    def _release(self, released: Released) -> None:
+        line, duration = released
+        self._machine.scribe.release(line, duration)
+        self._recording.add(Note(line.onset, line.part, line.pitch, line.velocity, duration))
 
     def _follow(self, settings: Settings) -> None:
         """New settings: what is not promised is written anew."""
@@ -167,19 +173,20 @@ class Session:
         self._keys.phrase_start = None
         self._machine.end_turn()
 
-    def _near(self, tick: Tick, now: Tick) -> Tick:
-        reach = self._settings.reach
-        return Tick(max(0, min(max(tick, now - reach), now + reach)))
-
-    def _remember(self, prompt: Iterable[PromptNote]) -> None:
-        """Music from before tick 0: as many whole bars as hold it."""
-        notes = list(prompt)
-        bars = max((note.tick // self._settings.bar + 1 for note in notes), default=0)
-        for note in sorted(notes, key=lambda note: note.tick):
-            if note.part not in self._settings.header.programs:
-                raise BadSetting(f"expected a prompt of parts that somebody plays, got part {note.part}")
-            onset = Tick(note.tick - bars * self._settings.bar)
-            self._machine.scribe.add(Line(onset, note.part, note.pitch, note.velocity, note.duration))
+    def _go_on(self, truth: Truth, tokens: int) -> None:
+        """After a sudden end: what sounded then was cut, nothing is planned, and the engine knows nothing."""
+        self._has_begun = True
+        self._keys, self._heard_seq = truth.keys, truth.heard_seq
+        for note in truth.notes():
+            self._recording.add(note)
+        for line in truth.last_lines(tokens):
+            self._machine.scribe.add(line)
+        self._machine.plan.begin_anew(truth.lives)
+        settings, last = self._settings, self._keys.last_down
+        if not truth.rests and last is not None and settings.mode in ("duet", "accompany"):
+            self._machine.turn = after_note(None, last, settings)
+        elif truth.rests and due_at(self._keys, settings, None) is not None:
+            self._given = given(self._keys, truth.reached, settings)
 
     # ---- work for the engine -------------------------------------------------------------------------
 
@@ -188,7 +195,8 @@ class Session:
         self._machine.pass_to(now)
         self._begin(now)
         for stuck in self._keys.overdue(now):
-            self._release(self._keys.release(stuck.part, stuck.pitch, now))
+            if released := self._keys.release(stuck.part, stuck.pitch, now):
+                self._release(released)
         due = due_at(self._keys, self._settings, self._given)
         if due is not None and due <= now:
             self._given = given(self._keys, now, self._settings)

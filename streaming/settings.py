@@ -6,7 +6,7 @@ from model.engine.work import Sampling
 from model.tokens.codec import Header
 from model.tokens.vocabulary import TICKS_PER_STEP, bar_steps, meter_index
 from music.errors import BadSetting
-from music.time import TICKS_PER_QUARTER, Meter
+from music.time import TICKS_PER_QUARTER, Meter, Tick
 from streaming.messages import Control, Mode, PlayerPart, Start
 from streaming.taste import Taste
 
@@ -74,6 +74,10 @@ class Settings:
             chord=ticks(CHORD_MS),
             reach=REACH_BEATS * TICKS_PER_QUARTER,
         )
+
+    def near(self, tick: Tick, now: Tick) -> Tick:
+        """When an event counts as having happened."""
+        return Tick(max(0, min(max(tick, now - self.reach), now + self.reach)))
 
     def changed(self, control: Control) -> "Settings":
         """With what `control` says; what it leaves out stays. Raises BadSetting where that makes no sense.

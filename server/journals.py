@@ -1,0 +1,215 @@
+"""The folder of journals, a file for each set: written by a thread of its own, read by whoever may wait, kept small.
+
+Files are named SESSION-NUMBER-DIGEST.journal: a session may begin anew, and the digest is of the secret with which a
+client goes on. Overflow rules: a journal whose frames pile up, whose file cannot be written or has become as large as
+the folder may be gets no more of them; the oldest files are pruned. Knows no session.
+"""
+
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from io import FileIO
+from pathlib import Path
+from queue import Full, Queue
+from typing import Any, Final
+
+from music.errors import BadJournal
+from music.time import Nanos
+from streaming.journal import MAGIC, read_frames, read_truth
+from streaming.truth import Truth
+
+WAITING: Final = 4096  # frames
+STOP_S: Final = 2.0
+DAY_S: Final = 86_400
+SESSION: Final = re.compile("[0-9a-f]{8}")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Journal:
+    """Where one session tells what happens. `write` never blocks; from any thread."""
+
+    path: Path
+    about: Mapping[str, Any]  # what its first frame tells
+    queue: "Queue[tuple[Journal, bytes | None] | None]"
+    size: int = 0  # bytes that are kept of an older file, then of ours
+    is_open: bool = True
+    is_lost: bool = False  # it has a gap: what waits to be written would come after it
+    file: FileIO | None = field(default=None, repr=False)  # the writing thread's
+
+    def write(self, frame: bytes) -> None:
+        self._put(frame)
+
+    def close(self) -> None:
+        self._put(None)
+        self.is_open = False
+
+    def give_up(self, reason: object) -> None:
+        log.error("expected to write all of %s, got: %s; nothing more of this session is kept", self.path.name, reason)
+        self.is_open, self.is_lost = False, True
+
+    def _put(self, frame: bytes | None) -> None:
+        if not self.is_open:
+            return
+        try:
+            self.queue.put_nowait((self, frame))
+        except Full:
+            self.give_up(f"{WAITING} frames that wait")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The journal of a session that was cut off."""
+
+    path: Path
+    size: int  # of what is whole
+    about: Mapping[str, Any]
+    truth: Truth
+
+    @property
+    def session(self) -> str:
+        return self.path.name.split("-")[0]
+
+    @property
+    def number(self) -> int:
+        """Of the set, among those of this session."""
+        return _number(self.path)
+
+
+class Journals:
+    def __init__(self, folder: Path, *, most_mb: int, most_days: int) -> None:
+        self._folder = folder
+        self._most_bytes = most_mb * 1_000_000
+        self._most_days = most_days
+        self._queue: Queue[tuple[Journal, bytes | None] | None] = Queue(WAITING)
+        self._open: set[Journal] = set()  # the writing thread's
+        self._ours: set[Path] = set()  # of this server: in its memory, so nobody need go on from the file
+        self._started = Nanos(time.monotonic_ns())
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+
+    # ---- event loop ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """All that waits is written first. Blocks for as long, within two seconds."""
+        self._queue.put(None)
+        self._thread.join(STOP_S)
+
+    def begin(self, session: str, number: int, token: str, about: Mapping[str, Any]) -> Journal:
+        path = self._folder / f"{session}-{number}-{_digest(token)}.journal"
+        self._ours.add(path)
+        return Journal(path, {**about, "session": session, "at": time.strftime("%Y-%m-%d %H:%M:%S%z")}, self._queue)
+
+    def go_on(self, found: Found, about: Mapping[str, Any]) -> Journal:
+        """The end of the file that is not whole is cut off."""
+        self._ours.add(found.path)
+        return Journal(found.path, about, self._queue, size=found.size)
+
+    # ---- any thread that may wait ----------------------------------------------------------------------
+
+    def find(self, token: str) -> Found | None:
+        """The session that this secret is of, if it was cut off by the end of an older server.
+
+        It waits as long as its client asked for, from the start of this one.
+        """
+        path = self._newest(f"*-{_digest(token)}.journal")
+        if path is None or path in self._ours:
+            return None
+        try:
+            found = read_journal(path)
+        except (BadJournal, OSError) as error:
+            log.warning("no session can go on from %s: %s", path.name, error)
+            return None
+        waited_s = (time.monotonic_ns() - self._started) / 1e9
+        return None if found.truth.is_over or waited_s > found.about.get("keep_s", 0) else found
+
+    def truth_of(self, session: str) -> Truth | None:
+        """What is known of the newest set of a session, live or over."""
+        path = self._newest(f"{session}-*.journal") if SESSION.fullmatch(session) else None
+        return read_journal(path).truth if path else None
+
+    def _newest(self, pattern: str) -> Path | None:
+        return max(self._folder.glob(pattern), key=_number, default=None)
+
+    # ---- the writing thread ----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            journal, frame = item
+            try:
+                if frame is None:
+                    self._close(journal)
+                else:
+                    self._write(journal, frame)
+            except OSError as error:
+                journal.give_up(error)
+                self._close(journal)
+        for journal in list(self._open):
+            self._close(journal)
+
+    def _write(self, journal: Journal, frame: bytes) -> None:
+        if journal.is_lost:
+            self._close(journal)
+            return
+        if journal.file is None:
+            journal.file = self._opened(journal)
+            self._open.add(journal)
+            self._prune()
+        journal.size += len(frame)
+        if journal.size > self._most_bytes:
+            journal.give_up(f"more than {self._most_bytes // 1_000_000} MB")
+            self._close(journal)
+            return
+        journal.file.write(frame)
+
+    def _opened(self, journal: Journal) -> FileIO:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        file = FileIO(os.open(journal.path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+        file.truncate(journal.size)
+        file.seek(journal.size)
+        if not journal.size:
+            journal.size = file.write(MAGIC)
+        return file
+
+    def _close(self, journal: Journal) -> None:
+        self._open.discard(journal)
+        if journal.file is not None:
+            journal.file.close()
+
+    def _prune(self) -> None:
+        """The oldest go first; those that are written to stay."""
+        files = [(path.stat(), path) for path in self._folder.glob("*.journal")]
+        files.sort(key=lambda each: each[0].st_mtime, reverse=True)
+        total, oldest = 0, time.time() - self._most_days * DAY_S
+        for about, path in files:
+            total += about.st_size
+            is_live = any(journal.path == path for journal in self._open)
+            if not is_live and (total > self._most_bytes or about.st_mtime < oldest):
+                path.unlink()
+
+
+def read_journal(path: Path) -> Found:
+    """Raises BadJournal, or OSError."""
+    data = path.read_bytes()
+    frames, size = read_frames(data)
+    if size < len(data):
+        log.warning("%s was cut off: its last %d bytes are no whole frame", path.name, len(data) - size)
+    about = frames[0].event[1] if frames[0].event else {}
+    more = {name: value for name, value in about.items() if name not in ("start", "capacity")}
+    return Found(path, size, more, read_truth(frames))
+
+
+def _number(path: Path) -> int:
+    return int(path.name.split("-")[1])
+
+
+def _digest(token: str) -> str:
+    return sha256(token.encode(errors="surrogatepass")).hexdigest()[:32]
