@@ -1,6 +1,7 @@
 """MIDI ports on one side, a live session on the other: what a player with a DAW or a keyboard runs.
 
-The ports open first and stay open while connections come and go; whenever the connection is lost, all falls silent.
+The ports open first and stay open while connections come and go; whenever the connection is lost, all falls silent,
+and for a while what is played is kept for the moment when the session goes on.
 Knows no network and no model: the server's plans say what to play.
 """
 
@@ -31,6 +32,8 @@ from streaming.messages import ErrorMessage, Plan, ServerHeartbeat
 FIRST_PAUSE_S: Final = 0.05  # between attempts to connect; grows by GROWTH up to LONGEST_PAUSE_S
 GROWTH: Final = 1.6
 LONGEST_PAUSE_S: Final = 2.0
+KEEP_S: Final = 30.0  # the session waits so long for us, and we for it
+LONGEST_WAITING_PAUSE_S: Final = 0.25  # between attempts, as long as it waits
 HOLDS_S: Final = 2.0  # a connection that lasts so long, or brings a plan, was no failed attempt
 STUCK_CHECK_S: Final = 1.0
 UNANSWERED: Final = 256  # human notes whose reaction time is still open
@@ -48,6 +51,8 @@ class Bridge:
         offset = Nanos(round(options.offset_ms * 1e6))
         self._side = PlayerSide(options.bpm, {MACHINE_PART: options.program}, offset)
         self._to_send: asyncio.Queue[HumanNote] | None = None  # None while not connected
+        self._lost: LiveClient | None = None  # whose session may go on
+        self._lost_at = 0.0
         self._reaction = Times()
         self._round_trip = Times()
         self._unanswered: dict[int, Nanos] = {}  # seq of a human note: when it was sent
@@ -106,12 +111,16 @@ class Bridge:
         self._play(self._keys.hear(message, at))
 
     def _play(self, events: list[KeyEvent]) -> None:
-        if self._to_send is None:
+        if self._to_send is None and self._lost is None:
             return
         for event in events:
             if not self._side.clock.runs:
                 log.info("first note")
-            self._to_send.put_nowait(self._side.play(event))
+            note = self._side.play(event)
+            if self._to_send is not None:
+                self._to_send.put_nowait(note)
+            elif self._lost is not None:
+                self._lost.note_later(note.tick, note.pitch, note.velocity, HUMAN_PART)
 
     async def _release_stuck_keys(self) -> None:
         while True:
@@ -122,27 +131,39 @@ class Bridge:
 
     async def _stay_connected(self) -> None:
         while True:
+            if self._lost and monotonic() - self._lost_at > KEEP_S:
+                self._lost = None
+                self._side.reset()
             try:
-                async with LiveClient(self._options.url, tick=self._tick, client="tradefours-bridge") as live:
+                async with LiveClient(
+                    self._options.url, tick=self._tick, client="tradefours-bridge", keep_s=KEEP_S, resume=self._lost
+                ) as live:
                     await self._converse(live)
             except TradefoursError as error:
                 self._say_once(logging.WARNING, str(error))
             await asyncio.sleep(self._pause_s * random.uniform(0.8, 1.2))
-            self._pause_s = min(LONGEST_PAUSE_S, self._pause_s * GROWTH)
+            longest = LONGEST_WAITING_PAUSE_S if self._lost else LONGEST_PAUSE_S
+            self._pause_s = min(longest, self._pause_s * GROWTH)
 
     async def _converse(self, live: LiveClient) -> None:
         assert live.welcome is not None
         connected = f"connected to {self._options.url}, model {live.welcome.model}"
         self._say_once(logging.INFO, connected)
         self._round_trip = live.round_trip
-        self._begin_anew()
-        if self._options.mode == "continue":  # nobody need play for the music to begin
+        goes_on = live.welcome.resumed
+        if goes_on:
+            log.info("the session goes on")
+            self._to_send = asyncio.Queue()
+        else:
+            self._begin_anew()
+        if self._options.mode == "continue" and not goes_on:  # nobody need play for the music to begin
             self._side.clock.play(Nanos(monotonic_ns()))
         try:
-            await live.start(**self._start.model_dump(exclude={"type", "seq"}))
+            if not goes_on:
+                await live.start(**self._start.model_dump(exclude={"type", "seq"}))
             await _until_one_ends(self._send_notes(live), self._listen(live, connected))
         finally:
-            self._fall_silent()  # now: closing the socket may take its time
+            self._fall_silent(live)  # now: closing the socket may take its time
 
     async def _listen(self, live: LiveClient, connected: str) -> None:
         began, holds = monotonic(), False
@@ -179,8 +200,12 @@ class Bridge:
         while True:
             note = await self._to_send.get()
             if is_first:
-                await live.beat()  # a note alone would put the server's clock at its tick, whatever the offset
                 is_first = False
+                try:
+                    await live.beat()  # a note alone would put the server's clock at its tick, whatever the offset
+                except BaseException:
+                    live.note_later(note.tick, note.pitch, note.velocity, HUMAN_PART)
+                    raise
             now = Nanos(monotonic_ns())
             seq = await live.note(note.tick, note.pitch, note.velocity, HUMAN_PART)
             if len(self._unanswered) < UNANSWERED:
@@ -199,10 +224,14 @@ class Bridge:
             for seq in [seq for seq in self._unanswered if seq <= plan.answers_seq]:
                 self._reaction.add(now - self._unanswered.pop(seq))
 
-    def _fall_silent(self) -> None:
-        self._to_send = None
-        self._side.reset()
+    def _fall_silent(self, live: LiveClient) -> None:
         self._out.silence()
+        self._unanswered.clear()
+        unsent, self._to_send = self._to_send, None
+        self._lost, self._lost_at = live, monotonic()
+        while unsent and not unsent.empty():
+            note = unsent.get_nowait()
+            live.note_later(note.tick, note.pitch, note.velocity, HUMAN_PART)
 
     def _tick(self) -> Tick | None:
         return self._side.due_tick(Nanos(monotonic_ns()))

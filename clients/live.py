@@ -6,8 +6,8 @@
         async for message in live:
             ...  # Plan, ServerHeartbeat, ErrorMessage
 
-It sends heartbeats, measures the round trip and notices a server that fell silent. Knows no ports and no clock of
-music: the caller says what tick it is.
+It sends heartbeats, measures the round trip and notices a server that fell silent; after a cut another client goes on
+where this one was (`resume`). Knows no ports and no clock of music: the caller says what tick it is.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic_ns
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from urllib.request import ProxyHandler, build_opener
 
 from pydantic import ValidationError
@@ -39,6 +39,7 @@ from streaming.messages import (
     ErrorMessage,
     Hello,
     Join,
+    Message,
     Pedal,
     PlayedNote,
     PlayerPart,
@@ -55,9 +56,12 @@ from streaming.wire import JSON_WIRE, BadFrame, Wire, unpack
 OPEN_S: Final = 5.0
 CLOSE_S: Final = 0.5
 NEWEST_TRIPS: Final = 40  # ten seconds of heartbeats: what the server is told of the round trip
+SAID_MESSAGES: Final = 1024  # the newest, remembered to be said again
 UNREAD_MESSAGES: Final = 4096  # a caller that leaves more of them unread loses the connection, not the server's memory
 
 log = logging.getLogger(__name__)
+
+Numbered = TypeVar("Numbered", bound=Message)
 
 
 def tradefours_version() -> str:
@@ -65,6 +69,28 @@ def tradefours_version() -> str:
         return version("tradefours")
     except PackageNotFoundError:
         return "unknown"
+
+
+Sayable = Start | PlayedNote | Pedal | Control | Transport
+
+
+class Said:
+    """What was said to a session, numbered and remembered, whatever connection carried it."""
+
+    def __init__(self) -> None:
+        self._seq = 0
+        self._newest: deque[Sayable] = deque(maxlen=SAID_MESSAGES)
+
+    def number(self, message: Numbered) -> Numbered:
+        numbered = message.model_copy(update={"seq": self._seq})
+        self._seq += 1
+        if isinstance(numbered, Sayable):
+            self._newest.append(numbered)
+        return numbered
+
+    def after(self, seq: int) -> Sayable | None:
+        """The next one."""
+        return next((message for message in self._newest if message.seq > seq), None)
 
 
 class LiveClient:
@@ -83,7 +109,7 @@ class LiveClient:
         """`tick` tells the heartbeat where the caller's clock is; None while it stands.
 
         A session waits `keep_s` for a lost client. `resume`: that client, whose session is to go on; `welcome.resumed`
-        says whether it does, and then what was missed comes first. Else `start` anew.
+        says whether it does, and then what was missed comes first, in both directions. Else `start` anew.
         """
         self.url = url
         self.round_trip = Times()
@@ -93,7 +119,8 @@ class LiveClient:
         self._wire = wire
         self._client = client or f"tradefours-python {tradefours_version()}"
         self._socket: ClientConnection | None = None
-        self._seq: int = resume._seq if resume is not None else 0
+        self._said: Said = resume._said if resume is not None else Said()
+        self._is_lost = False
         self._last_seq = 0  # of the server's messages
         before = resume.welcome if resume is not None else None
         self._hello = Hello(
@@ -112,6 +139,8 @@ class LiveClient:
             await self._send(self._hello)
             self.welcome = await self._receive_welcome()
             self._last_seq = self.welcome.seq
+            if self.welcome.resumed:
+                await self._say_again(self.welcome.last_seq)
         except BaseException:
             await self._socket.close()
             raise
@@ -125,8 +154,9 @@ class LiveClient:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         assert self._socket is not None
-        with suppress(TradefoursError):
-            await self._send(ClientBye())
+        if not self._is_lost:  # a server that only seemed to be gone shall not take this for our will
+            with suppress(TradefoursError):
+                await self._send(ClientBye())
         await self._socket.close()
 
     async def start(self, **settings: Any) -> int:
@@ -140,6 +170,10 @@ class LiveClient:
     async def note(self, tick: int, pitch: int, velocity: int, part: int = 0) -> int:
         """A key went down, or came up (velocity 0)."""
         return await self._send(PlayedNote(tick=tick, part=part, pitch=pitch, velocity=velocity))
+
+    def note_later(self, tick: int, pitch: int, velocity: int, part: int = 0) -> None:
+        """As `note`, of a client whose connection is lost: the one that goes on says it first of all."""
+        self._said.number(PlayedNote(tick=tick, part=part, pitch=pitch, velocity=velocity))
 
     async def pedal(self, tick: int, down: bool, part: int = 0) -> int:
         """The sustain pedal, for callers that do not fold it into their notes."""
@@ -218,13 +252,23 @@ class LiveClient:
     async def _send(self, message: ClientMessage) -> int:
         if self._socket is None:
             raise TradefoursError("expected an open connection, got one before `async with`")
-        numbered = message.model_copy(update={"seq": self._seq})
-        self._seq += 1
+        numbered = self._said.number(message)
+        await self._put(numbered)
+        return numbered.seq
+
+    async def _say_again(self, seq: int | None) -> None:
+        """Before any heartbeat: the server then hears of each note as of its own moment."""
+        heard = -1 if seq is None else seq
+        while message := self._said.after(heard):
+            await self._put(message)
+            heard = message.seq
+
+    async def _put(self, message: ClientMessage) -> None:
+        assert self._socket is not None
         try:
-            await self._socket.send(self._wire.encode(numbered))
+            await self._socket.send(self._wire.encode(message))
         except ConnectionClosed as error:
             raise TradefoursError(f"expected {self.url} to stay, but it left: {error}") from error
-        return numbered.seq
 
     async def _receive(self, timeout_s: float) -> ServerMessage:
         """The next message of a known type; each of another one is a sign of life, too."""
@@ -279,6 +323,7 @@ class LiveClient:
             self._unread.put_nowait(message)
             self._unread.put_nowait(None)
         except TradefoursError as error:
+            self._is_lost = True
             self._unread.put_nowait(error)
 
 

@@ -73,6 +73,8 @@ class PlayerSide:
 
     def follow(self, plan: Plan, now: Nanos) -> list[Sound]:
         """What `plan` commits, ready to be scheduled; too late for its moment, it is left out and counted."""
+        if plan.silence:
+            self._tentative.clear()
         self._tentative.update((note.id, note) for note in plan.add)
         for id in plan.cancel:
             self._tentative.pop(id, None)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model.engine.backends import AnyEngine, make_engine
+from model.engine.backends import AUTO, BACKENDS, AnyEngine, make_engine
 from model.engine.work import EngineSequence, Step
 from model.registry import fingerprint, load
-from music.errors import BadCheckpoint, BadJournal
+from music.errors import BadJournal, TradefoursError
 from music.files import write_midi
 from server.outputs import check_output
 from streaming.journal import MAGIC, Frame, read_frames
@@ -69,9 +69,10 @@ def _drawing(frames: list[Frame], model: str | None) -> Drawing | None:
     try:
         here = fingerprint(name)
         if here == about.get("weights"):
-            return Redrawing(make_engine(load(name)))
+            kind = (about.get("backend") or AUTO).replace(",", " ").split()[0]  # others round otherwise
+            return Redrawing(make_engine(load(name), backend=kind if kind in BACKENDS else AUTO))
         reason = f"got others ({here})"
-    except BadCheckpoint as error:
+    except TradefoursError as error:
         reason = f"got none: {error}"
     print(f"Expected the weights of {name} that played ({about.get('weights')}), {reason}; nothing is drawn again.")
     return None

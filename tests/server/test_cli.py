@@ -38,7 +38,7 @@ def scale_file(tmp_path: Path) -> Path:
 
 def test_every_command_of_the_readme_is_there() -> None:
     names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert names == {"run", "serve", "bridge", "generate", "train", "evaluate", "doctor"}
+    assert names == {"run", "serve", "bridge", "replay", "generate", "train", "evaluate", "doctor"}
 
 
 def test_generate_adds_the_bars_asked_for_and_leaves_the_prompt_alone(scale_file: Path, tmp_path: Path) -> None:
