@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from server.journals import Journal
 from server.outbox import Outbox
 from server.seat import Refused, Seat
 from server.stage import Stage
@@ -85,6 +86,8 @@ class Conversation:
         if self._expiry is not None:
             self._expiry.cancel()
         self._known_seq = self.heard_seq or 0
+        if self.seat is not None:
+            self.seat.expect_what_was_missed()
         self.outbox, self.wire = outbox, wire
         self._put(welcome.model_copy(update={"seq": last_seq}))
         for message in self._sent:
@@ -113,10 +116,20 @@ class Conversation:
         number, journals = self._starts + 1, self._stage.journals
         about = {**self._stage.about, "keep_s": self.keep_s}
         journal = journals.begin(self.session, number, self.token, about) if journals else None
-        seat = self._stage.host.open(start, self._emitter(number), instead_of=self._own_seat, journal=journal)
+        try:
+            seat = self._open(start, number, journal)
+        except Refused as refused:
+            waiting = next((each for each in self._stage.conversations.values() if each.outbox is None), None)
+            if refused.code != "full" or waiting is None:
+                raise
+            waiting.leave()  # whoever is here goes before who may come back
+            seat = self._open(start, number, journal)
         self.leave()
         self._starts = number
         self._sit(seat, start)
+
+    def _open(self, start: Start, number: int, journal: Journal | None) -> Seat:
+        return self._stage.host.open(start, self._emitter(number), instead_of=self._own_seat, journal=journal)
 
     def _sit(self, seat: Seat, start: Start) -> None:
         self.seat = seat

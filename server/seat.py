@@ -22,6 +22,7 @@ Emit = Callable[[ServerMessage], None]  # called in the engine thread, with the 
 Heard = PlayedNote | Pedal | Control | Transport
 
 AHEAD: Final = Nanos(10_000_000_000)  # a tick that jumps further ahead is a mistake, and would end all that sounds
+SAID_AGAIN: Final = 1024  # messages that a client which was cut off says again at once
 SHORTEST_REST_S: Final = 0.001  # so that a session that asks to be woken in the past cannot make the host spin
 
 
@@ -67,6 +68,7 @@ class Seat:
         self.is_open = True
         self._human = {player.part for player in start.human}
         self._journal = journal
+        self._goes_on = truth is not None
         self._reached = truth.reached if truth else Tick(0)  # what the session was last told of now
         self._clock = RemoteClock(start.bpm, self._reached)
         tempo = Tempo.from_bpm(start.bpm)
@@ -106,11 +108,15 @@ class Seat:
             raise Refused("bad_part", f"expected a human part among {sorted(self._human)}, got {message.part}")
         if isinstance(message, Control):
             self.session.check(message)
-        elif keeps_time:
-            self.hear_clock(message.tick, now)
+        elif keeps_time and not (self._goes_on and self.tick_at(now) is None):
+            self.hear_clock(message.tick, now)  # else it may be long past: a heartbeat tells the clock first
         if isinstance(message, PlayedNote) and message.velocity and self._note_at is None:
             self._note_at = now
         self._inbox.append(message)
+
+    def expect_what_was_missed(self) -> None:
+        """The client was cut off, and says again at once what may not have been heard."""
+        self._inbox_messages = max(self._inbox_messages, 2 * SAID_AGAIN)
 
     def read_inbox(self, now: Tick) -> None:
         while self._inbox:

@@ -184,7 +184,8 @@ class Session:
         self._machine.plan.begin_anew(truth.lives)
         settings, last = self._settings, self._keys.last_down
         if not truth.rests and last is not None and settings.mode in ("duet", "accompany"):
-            self._machine.turn = after_note(None, last, settings)
+            if turn := after_note(None, last, settings):
+                self._machine.begin(turn)
         elif truth.rests and due_at(self._keys, settings, None) is not None:
             self._given = given(self._keys, truth.reached, settings)
 

@@ -6,7 +6,7 @@ from clients.live import LiveClient
 from music.time import Tick
 from streaming.messages import ErrorMessage, Plan, PlayerPart
 from streaming.wire import MSGPACK_WIRE
-from tests.server.running import PATIENCE_S, Running
+from tests.server.running import PATIENCE_S, Running, run_server
 from tests.server.test_connection import until
 
 
@@ -92,6 +92,25 @@ async def test_patience_has_an_end(running: Running) -> None:
         await until(running, 1)
         cut(first)
         await until(running, 0)
+
+
+async def test_in_a_full_house_a_session_that_only_waits_makes_room() -> None:
+    with run_server(max_sessions=1) as running:
+        async with client(running, keep_s=60) as first:
+            await first.start(mode="duet")
+            await until(running, 1)
+            (talk,) = running.stage.conversations.values()
+            cut(first)
+            async with asyncio.timeout(PATIENCE_S):
+                while talk.outbox is not None:
+                    await asyncio.sleep(0.01)
+            async with client(running) as second:
+                await second.start(mode="duet")
+                seq = await second.note(10, 62, 90)
+                assert (await next_plan(second)).answers_seq == seq
+                async with client(running) as third:
+                    await third.start(mode="duet")
+                    assert (await next_error(third)).code == "full"
 
 
 async def test_a_bye_ends_a_session_at_once(running: Running) -> None:

@@ -19,12 +19,14 @@ from typer.testing import CliRunner
 
 from clients.live import LiveClient
 from music.files import read_midi
-from music.time import Tick
+from music.time import Nanos, Tick
 from server.cli import app
 from server.journals import Journal, Journals, read_journal
+from server.seat import Seat
 from server.serve import listen
 from streaming.journal import MAGIC, Journaled
-from streaming.messages import Plan, Start
+from streaming.messages import Plan, PlayedNote, Start
+from streaming.truth import Truth
 from tests.conftest import ROOT
 from tests.server.running import PATIENCE_S, run_server
 from tests.server.test_connection import until
@@ -270,3 +272,28 @@ def test_frames_that_pile_up_end_the_journal_and_nobody_waits(caplog: pytest.Log
     journal.close()
     assert len(caplog.records) == 1
     assert queue.qsize() == 2
+
+
+def test_after_a_long_cut_the_clock_goes_on_and_each_note_is_heard_as_of_its_own_tick() -> None:
+    truth = Truth(Start(mode="duet"))
+    truth.reach(Tick(1000))
+    truth.go_on()
+    seat = Seat(
+        truth.start,
+        lambda message: None,
+        capacity=1024,
+        inbox_messages=4,
+        journal=Journal(Path("x"), {}, Queue(9999)),
+        truth=truth,
+    )
+    seat.expect_what_was_missed()
+    ticks = range(1100, 31_100, 100)
+    for tick in ticks:
+        seat.deliver(PlayedNote(tick=tick, pitch=60, velocity=80), Nanos(0))
+        seat.deliver(PlayedNote(tick=tick + 50, pitch=60), Nanos(0))
+    assert seat.tick_at(Nanos(0)) is None
+    seat.hear_clock(40_000, Nanos(0))
+    now = seat.tick_at(Nanos(0))
+    assert now == 40_000
+    seat.read_inbox(now)
+    assert [(note.onset, note.duration) for note in seat.session.recorded()().notes] == [(tick, 50) for tick in ticks]
