@@ -23,7 +23,7 @@ from server.stage import Stage
 from server.watch import Gallery, WatchConnection
 from streaming.wire import WIRES
 
-PAGE: Final = Path(__file__).parent / "page"
+PAGE: Final = Path(__file__).parent / "studio"
 
 
 def build_app(

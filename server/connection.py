@@ -189,7 +189,7 @@ class LiveConnection:
         self._stage.host.deliver(talk.seat, message, keeps_time=not talk.is_guest)
         talk.heard_seq = max(message.seq, talk.heard_seq or 0)
         if isinstance(message, PlayedNote):
-            self._stage.gallery.show(WatchNote(session=talk.session, note=message))
+            self._stage.gallery.show(WatchNote(session=talk.room, note=message))
 
     def _beat(self, beat: ClientHeartbeat) -> ServerHeartbeat:
         if self._talk.seat is None:

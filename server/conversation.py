@@ -64,6 +64,11 @@ class Conversation:
     def is_guest(self) -> bool:
         return self._hosted_by is not None
 
+    @property
+    def room(self) -> str:
+        """The session that is played in: our own, or that of our host."""
+        return self.session if self._hosted_by is None else self._hosted_by.session
+
     # ---- messages ------------------------------------------------------------------------------------
 
     def send(self, message: ServerMessage) -> None:

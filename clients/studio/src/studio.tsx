@@ -1,0 +1,136 @@
+// The page: puts together what the other files are, and draws.
+
+import { render } from "preact";
+import { Keys, writes } from "./keys";
+import { Over, type Load } from "./over";
+import { Panel } from "./panel";
+import { Roll } from "./roll";
+import { Session } from "./session";
+import { fromLink, toLink } from "./settings";
+import { Sound } from "./sound";
+import { Modes, position, Transport, type Page } from "./transport";
+
+const REFRESH_MS = 500;
+const element = <Kind extends HTMLElement>(id: string) => document.getElementById(id) as Kind;
+
+let load: Load = "loading";
+let loaded: Sound | null = null;
+let isDue = false;
+
+const session = new Session(fromLink(location.hash), {
+  changed: refresh,
+  light: (pitch, light, on) => {
+    keys.light(pitch, light, on);
+    keys.hint(session.isOn && !session.isGuest ? session.phrase.next : null);
+  },
+});
+session.room = new URLSearchParams(location.hash.slice(1)).get("join") ?? "";
+const keys = new Keys(element("piano"), session, refresh);
+const roll = new Roll(element<HTMLCanvasElement>("roll"));
+
+const page: Page = {
+  session,
+  isPanelOpen: false,
+  togglePanel() {
+    page.isPanelOpen = document.body.classList.toggle("with-panel");
+    refresh();
+  },
+  toggleTheme() {
+    const dark = getComputedStyle(document.body).colorScheme.includes("dark");
+    showTheme(dark ? "light" : "dark");
+  },
+  save() {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([session.file()], { type: "audio/midi" }));
+    link.download = "tradefours.mid";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  },
+  share: () => void copy(toLink(session.settings), "A link to these settings is on the clipboard."),
+  invite: () => void copy(`join=${session.room || session.connection.session}`, "The link is on the clipboard: who opens it plays along."),
+};
+
+async function copy(hash: string, done: string): Promise<void> {
+  const link = `${location.origin}${location.pathname}#${hash}`;
+  try {
+    await navigator.clipboard.writeText(link);
+    session.tell(done);
+  } catch {
+    session.tell(link); // no clipboard: at least to be read
+  }
+}
+
+async function turnOn(): Promise<void> {
+  if (!loaded) return;
+  await session.turnOn(loaded);
+  if (localStorage.getItem("midi") === "granted") void session.midi.open();
+  element("piano").focus();
+  keys.hint(session.isGuest ? null : session.phrase.next);
+}
+
+function showTheme(theme: string | null): void {
+  if (!theme) return;
+  document.documentElement.dataset.theme = theme;
+  localStorage.setItem("theme", theme);
+  roll.repaint();
+}
+
+function refresh(): void {
+  if (isDue) return;
+  isDue = true;
+  queueMicrotask(() => {
+    isDue = false;
+    render(<Transport page={page} />, element("transport"));
+    render(<Modes session={session} />, element("modes"));
+    render(<Over session={session} load={load} turnOn={() => void turnOn()} />, element("over"));
+    render(<Panel session={session} keys={keys} />, element("panel"));
+    if (session.midi.permission === "granted") localStorage.setItem("midi", "granted");
+  });
+}
+
+function draw(at: number): void {
+  roll.draw(session.view(), at);
+  const text = position(session);
+  const place = element("position");
+  if (place.textContent !== text) place.textContent = text;
+  requestAnimationFrame(draw);
+}
+
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") session.panic();
+  const isFree = event.target instanceof Element && !event.target.closest("button, input, select");
+  if (event.code === "Space" && isFree && session.isOn) {
+    event.preventDefault();
+    if (session.plays) session.stop();
+    else session.play();
+  }
+});
+// A menu that the mouse has chosen from gives the letters back to the music.
+addEventListener("change", (event) => {
+  if (writes(event.target) && matchMedia("(hover: hover)").matches && pointed) (event.target as HTMLElement).blur();
+});
+let pointed = false;
+addEventListener("pointerdown", () => (pointed = true), true);
+addEventListener("keydown", () => (pointed = false), true);
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  const file = event.dataTransfer?.files[0];
+  if (file) void session.drop(file);
+});
+addEventListener("pagehide", () => session.stop());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => roll.repaint());
+
+element("over").replaceChildren(); // no words about old browsers
+showTheme(localStorage.getItem("theme"));
+refresh();
+requestAnimationFrame(draw);
+setInterval(refresh, REFRESH_MS);
+new Worker("built/ticker.js").onmessage = () => session.wake();
+Sound.load()
+  .then((sound) => ([loaded, load] = [sound, "ready"]))
+  .catch(() => (load = "failed"))
+  .finally(refresh);
+
+// For whoever wants to look inside, the tests among them.
+Object.assign(window, { tradefours: { session, roll, keys } });
