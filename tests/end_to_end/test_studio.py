@@ -83,7 +83,7 @@ async def test_every_loudness_of_every_instrument_sounds(studio: Open) -> None:
         await page.start()
         for program in (0, 4, 33, 48):
             await page.look(f"session.sound.program(0, {program})")
-            for velocity in (12, 68, 85, 92, 108, 117, 125):
+            for velocity in (12, 68, 92, 108):
                 await page.look(f"session.sound.on(0, {30 + velocity // 3}, {velocity})")
                 await page.until("session.sound.level('human') > 0.0005")
                 await page.look("session.sound.panic()")
@@ -180,18 +180,24 @@ async def test_a_server_that_dies_leaves_silence_and_words_and_the_set_goes_on_w
         assert not await page.page.is_visible("text=The server is gone")
 
 
-async def test_a_connection_that_is_cut_goes_on_with_the_same_session(studio: Open) -> None:
+async def test_a_connection_that_is_cut_goes_on_with_the_same_session_and_what_was_played_meanwhile_is_told(
+    studio: Open, server: Server
+) -> None:
     async with studio() as page:
         await page.start("mode=duet")
         await page.page.keyboard.down("a")
         await page.machine_sounds()
         name = await page.look("session.connection.session")
         await page.look("session.connection.socket.close()")
-        await page.page.keyboard.up("a")  # nobody hears it
-        await page.until("session.connection.link === 'on' && session.told.size === 0")
+        assert await page.look("session.connection.link") == "lost"
+        await page.page.keyboard.up("a")
+        await page.until("session.connection.link === 'on'")
         assert await page.look("session.connection.session") == name
         await page.type("dg")
         await page.machine_sounds()
+        recording = await page.page.request.get(f"http://127.0.0.1:{server.port}/v1/sessions/{name}.mid")
+        score = read_midi(await recording.body())
+    assert [note.pitch for note in score.notes if score.parts[note.part].name == "Human 1"][:2] == [60, 64]
 
 
 async def test_a_full_house_is_said_in_words(studio: Open, server: Server) -> None:
@@ -226,6 +232,9 @@ async def test_everything_can_be_changed_while_it_plays(studio: Open) -> None:
         await page.page.click("text=+ Add a part")
         await page.page.fill("label:has-text('Density') input", "0.5")
         await page.page.click("text=Click")
+        await page.page.click("[title='Its last bar, again and again']")
+        await page.until("session.isFrozen")
+        await page.page.click("[title='Its last bar, again and again']")
         await page.page.click("#piano >> nth=0", position={"x": 5, "y": 100})
         await page.until("session.stretches.at(-1).meter === '3/4' && session.clock.bpm === 132")
         await page.machine_sounds()

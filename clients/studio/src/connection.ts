@@ -1,5 +1,5 @@
 // One conversation with the server over `/v1/live`, whatever connection carries it: heartbeats, silence, coming back.
-// Knows no music.
+// What is said while the connection is lost is said when it is back. Knows no music.
 
 import { address, type ClientMessage, type ServerMessage } from "./wire";
 
@@ -7,9 +7,11 @@ const BEAT_MS = 250;
 const SILENCE_MS = 750; // a server that is silent for so long is gone
 const ASLEEP_MS = 2000; // the page itself did not run for so long: that says nothing of the server
 const KEEP_S = 30; // so long the session waits for us
-const FIRST_RETRY_MS = 200;
+const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 3000;
 const TRIPS = 40;
+const SAID = 1024; // messages that are remembered, to be said again
+const PASSING = new Set(["hello", "join", "heartbeat", "bye"]); // never said again
 
 export type Link = "off" | "connecting" | "on" | "lost" | "refused";
 
@@ -30,6 +32,7 @@ export class Connection {
   private socket: WebSocket | null = null;
   private resume = "";
   private seq = 0;
+  private said: { seq: number; text: string }[] = [];
   private lastSeq = 0;
   private heardAt = 0;
   private beatAt = 0;
@@ -46,7 +49,7 @@ export class Connection {
     this.socket = socket;
     this.heardAt = performance.now();
     socket.onopen = () =>
-      this.put({ type: "hello", client: "studio", keep_s: KEEP_S, resume: this.resume, last_seq: this.lastSeq });
+      this.say({ type: "hello", client: "studio", keep_s: KEEP_S, resume: this.resume, last_seq: this.lastSeq });
     socket.onmessage = (event) => socket === this.socket && this.read(JSON.parse(event.data) as ServerMessage);
     socket.onclose = () => socket === this.socket && this.lose();
   }
@@ -61,14 +64,14 @@ export class Connection {
   close(): void {
     this.send({ type: "bye" });
     this.drop();
-    this.resume = "";
+    this.forget();
     this.turn("off", "");
   }
 
-  /** False while there is nobody to hear it. */
+  /** Now, or when the connection is back. False where there is no session that could go on. */
   send(message: ClientMessage): boolean {
-    if (this.link !== "on") return false;
-    this.put(message);
+    if (this.link !== "on" && !(this.link === "lost" && this.resume)) return false;
+    this.say(message);
     return true;
   }
 
@@ -85,7 +88,7 @@ export class Connection {
   beat(now: number): void {
     this.beatAt = now;
     const trip = this.trips.length ? percentile(this.trips, 0.95) : null;
-    this.put({
+    this.say({
       type: "heartbeat",
       tick: this.listener.tick(),
       ping_ns: Math.round(now * 1e6),
@@ -93,8 +96,23 @@ export class Connection {
     });
   }
 
-  private put(message: ClientMessage): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ ...message, seq: this.seq++ }));
+  private say(message: ClientMessage): void {
+    const numbered = { seq: this.seq, text: JSON.stringify({ ...message, seq: this.seq++ }) };
+    if (!PASSING.has(message.type)) this.said = [...this.said.slice(1 - SAID), numbered];
+    if (this.link === "on" || message.type === "hello") this.put(numbered.text);
+  }
+
+  private put(text: string): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(text);
+  }
+
+  private sayAgain(after: number): void {
+    for (const { seq, text } of this.said) if (seq > after) this.put(text);
+  }
+
+  private forget(): void {
+    this.resume = "";
+    this.said = [];
   }
 
   private read(message: ServerMessage): void {
@@ -104,6 +122,8 @@ export class Connection {
     if (message.type === "welcome") {
       Object.assign(this, { session: message.session, resume: message.resume, model: message.model });
       this.retryMs = FIRST_RETRY_MS;
+      if (message.resumed) this.sayAgain(message.last_seq ?? -1);
+      else this.said = [];
       this.turn("on", "");
       this.beat(now);
       this.listener.welcomed(message.resumed);
@@ -111,7 +131,7 @@ export class Connection {
       this.trips = [...this.trips.slice(1 - TRIPS), now - message.ping_ns / 1e6];
     } else if (message.type === "error" && message.fatal) {
       this.drop();
-      this.resume = "";
+      this.forget();
       this.turn("refused", message.reason);
     } else if (message.type === "bye") {
       this.lose();

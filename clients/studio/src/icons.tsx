@@ -4,6 +4,7 @@ const PATHS = {
   play: "M7 4l13 8-13 8z",
   stop: "M6 6h12v12H6z",
   end: "M5 5l9 7-9 7zM16 5h3v14h-3z",
+  freeze: "M12 4a8 8 0 0 1 7.4 5H22l-4 5-4-5h3.2A6 6 0 0 0 6.8 9H4.6A8 8 0 0 1 12 4zM2 15l4-5 4 5H6.8a6 6 0 0 0 10.4 0h2.2A8 8 0 0 1 4.6 15z",
   panic: "M12 2l10 18H2zM11 9h2v5h-2zM11 16h2v2h-2z",
   save: "M11 3h2v9h4l-5 5-5-5h4zM4 19h16v2H4z",
   share: "M14 3h7v7h-2V6.4l-8.3 8.3-1.4-1.4L17.6 5H14zM5 5h6v2H7v10h10v-4h2v6H5z",

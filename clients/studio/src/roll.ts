@@ -55,7 +55,8 @@ export class Roll {
     frame.context.clearRect(0, 0, frame.width, frame.height);
     this.drawRows(frame);
     this.drawBars(frame, view);
-    for (const note of notes) this.drawNote(frame, note, view.now);
+    for (const note of notes) if (note.who === "machine") this.drawNote(frame, note, view.now);
+    for (const note of notes) if (note.who !== "machine") this.drawNote(frame, note, view.now); // humans lie on top
     frame.context.fillStyle = this.colour("ink");
     frame.context.fillRect(frame.line - 1, 0, 2, frame.height);
   }
@@ -93,9 +94,11 @@ export class Roll {
 
   // Glides to two octaves or more around all that is in view.
   private follow(notes: Note[]): void {
-    if (!notes.length) return;
     let [lowest, highest] = [127, 0];
-    for (const { pitch } of notes) [lowest, highest] = [Math.min(lowest, pitch - 2), Math.max(highest, pitch + 2)];
+    for (const { pitch, state } of notes) {
+      if (state !== "cancelled") [lowest, highest] = [Math.min(lowest, pitch - 2), Math.max(highest, pitch + 2)];
+    }
+    if (lowest > highest) return;
     const spare = Math.max(0, 24 - (highest - lowest)) / 2;
     this.low += (lowest - spare - this.low) / GLIDE;
     this.high += (highest + spare - this.high) / GLIDE;

@@ -39,6 +39,7 @@ export class Session {
   notice = ""; // of what was refused
   room = ""; // somebody else's session, which we joined or are about to
   prompt: Prompt | null = null;
+  isFrozen = false;
   beat: Beat | null = null;
   routes = new Map<number, string>(); // part -> MIDI output; the others sound here
   stretches: Stretch[] = [];
@@ -48,7 +49,6 @@ export class Session {
   private you = YOU; // our part
   private countIn = 0; // ticks
   private held = new Map<number, number>(); // pitch -> velocity
-  private told = new Set<number>(); // pitches that the server believes to be down
   private noticeUntil = 0;
   private readonly metronome = new Metronome();
 
@@ -107,7 +107,6 @@ export class Session {
     this.silenceMachine();
     this.connection.close(); // the place is free for others
     this.clock.stop();
-    this.told.clear();
     if (!this.isGuest) this.connection.open();
     this.room = "";
     this.surface.changed();
@@ -117,6 +116,13 @@ export class Session {
   end(): void {
     const tick = this.wireTick(this.heardNow);
     if (tick !== null) this.connection.send({ type: "transport", action: "end", tick });
+    this.isFrozen = false;
+  }
+
+  /** The machine's last bar again and again, until it is let go. */
+  freeze(freeze: boolean): void {
+    this.isFrozen = this.connection.send({ type: "control", freeze }) && freeze;
+    this.surface.changed();
   }
 
   /** Everything is silent, whatever happens. */
@@ -127,6 +133,7 @@ export class Session {
     for (const pitch of [...this.held.keys()]) this.up(pitch, performance.now());
     const tick = this.wireTick(this.heardNow);
     if (tick !== null) this.connection.send({ type: "transport", action: "stop", tick });
+    this.isFrozen = false;
   }
 
   change(patch: Partial<Settings>): void {
@@ -173,7 +180,7 @@ export class Session {
 
   private start(prompt: PromptNote[], countIn: number): void {
     this.notes.forgetPlan();
-    this.told.clear();
+    this.isFrozen = false;
     if (!this.connection.send(startMessage(this.settings, prompt, countIn))) return;
     const mute = mutedParts(this.settings);
     if (mute.length) this.connection.send({ type: "control", mute });
@@ -223,7 +230,7 @@ export class Session {
     if (tick === null) return;
     this.phrase.heard(pitch);
     this.notes.press(Math.max(0, Math.round(tick)), this.you, pitch, velocity, "you");
-    if (this.tellNote(seconds, pitch, velocity)) this.told.add(pitch);
+    this.tellNote(seconds, pitch, velocity);
   }
 
   up(pitch: number, at: number): void {
@@ -232,7 +239,7 @@ export class Session {
     this.surface.light(pitch, "you", false);
     const seconds = this.sound.heard(at);
     this.notes.release(Math.round(this.clock.tickAt(seconds) ?? 0), this.you, pitch);
-    if (this.told.has(pitch) && this.tellNote(seconds, pitch, 0)) this.told.delete(pitch);
+    if (this.plays) this.tellNote(seconds, pitch, 0);
   }
 
   private pedal(down: boolean, at: number): void {
@@ -241,9 +248,9 @@ export class Session {
     if (tick !== null) this.connection.send({ type: "pedal", tick, part: this.you, down });
   }
 
-  private tellNote(seconds: number, pitch: number, velocity: number): boolean {
+  private tellNote(seconds: number, pitch: number, velocity: number): void {
     const tick = this.wireTick(seconds) ?? 0;
-    return this.connection.send({ type: "note", tick, part: this.you, pitch, velocity });
+    this.connection.send({ type: "note", tick, part: this.you, pitch, velocity });
   }
 
   // ---- the machine --------------------------------------------------------------------------------------
@@ -342,14 +349,6 @@ export class Session {
   private welcomed(resumed: boolean): void {
     if (this.isGuest) this.join(HIGHEST_PART);
     else if (this.plays && !resumed) this.beginAnew();
-    else if (resumed) this.releaseMissed();
-  }
-
-  // Keys that came up while nobody heard it.
-  private releaseMissed(): void {
-    for (const pitch of [...this.told]) {
-      if (!this.held.has(pitch) && this.tellNote(this.heardNow, pitch, 0)) this.told.delete(pitch);
-    }
   }
 
   private refused(code: string, reason: string): void {

@@ -43,6 +43,8 @@ export const INSTRUMENTS: Record<number, string> = {
   48: "Strings",
   128: "Drums",
 };
+// Where each sounds best; the page has no sounds below 21 and above 108.
+const RANGES: Record<number, [number, number]> = { 0: [28, 100], 4: [28, 96], 33: [28, 60], 48: [36, 96], 128: [0, 127] };
 const SILENCE_MS = 600; // who plays on the computer's keys is no fast player
 export const YOU = 0; // the human's part
 export const MOST_PARTS = 4;
@@ -113,7 +115,10 @@ function program(text: string | null): number | null {
 }
 
 export function machineParts(settings: Settings): PlayerPart[] {
-  return settings.parts.map(({ program }, index) => ({ part: index + 1, program }));
+  return settings.parts.map(({ program }, index) => {
+    const [low, high] = RANGES[program] ?? [0, 127];
+    return { part: index + 1, program, low, high };
+  });
 }
 
 /** Parts that are silent: muted, or not solo where another is. */

@@ -34,7 +34,11 @@ export function Transport({ page }: { page: Page }) {
       </div>
       <Tempo session={session} />
       <div class="group end">
-        <button disabled={!plays} onClick={() => session.end()} title="The machine comes to a last chord, within two bars">
+        <button disabled={!plays || session.isGuest} class="toggle" aria-pressed={session.isFrozen} onClick={() => session.freeze(!session.isFrozen)} title="Its last bar, again and again">
+          <Icon name="freeze" />
+          <span>Freeze</span>
+        </button>
+        <button disabled={!plays || session.isGuest} onClick={() => session.end()} title="The machine comes to a last chord, within two bars">
           <Icon name="end" />
           <span>End</span>
         </button>

@@ -8,6 +8,8 @@ export type Mode = "answer" | "duet" | "accompany" | "trade" | "continue";
 export interface PlayerPart {
   part: number;
   program: number;
+  low?: number;
+  high?: number;
 }
 
 export interface PlannedNote {
@@ -41,7 +43,7 @@ export interface Start {
   leave_space: number;
 }
 
-export type Control = { type: "control"; mute?: number[] } & Partial<
+export type Control = { type: "control"; mute?: number[]; freeze?: boolean } & Partial<
   Pick<Start, "mode" | "machine" | "key" | "chords" | "density" | "dynamics" | "leave_space" | "temperature">
 >;
 
@@ -82,7 +84,7 @@ export interface Beat {
 }
 
 export type ServerMessage = { seq: number } & (
-  | { type: "welcome"; session: string; server: string; model: string; resume: string; resumed: boolean }
+  | { type: "welcome"; session: string; server: string; model: string; resume: string; resumed: boolean; last_seq: number | null }
   | Plan
   | Beat
   | { type: "error"; code: string; reason: string; fatal: boolean }
