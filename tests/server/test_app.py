@@ -137,6 +137,17 @@ async def test_a_watcher_sees_the_notes_of_both_and_who_comes_and_goes(running: 
         assert ended["session"] == began["session"]
 
 
+async def test_the_notes_of_who_joined_are_seen_where_they_are_played(running: Running) -> None:
+    async with running.connected("/v1/watch", subprotocols=None) as watcher, running.playing(mode="duet"):
+        host = (await watched(watcher, "began"))["session"]
+        async with running.connected() as guest:
+            await say(guest, type="hello")
+            await say(guest, type="join", session=host, player={"part": 15})
+            await say(guest, type="note", tick=5, part=15, pitch=61, velocity=80)
+            note = await watched(watcher, "note")
+    assert (note["session"], note["note"]["part"]) == (host, 15)
+
+
 async def test_a_watcher_who_comes_late_is_told_who_plays(running: Running) -> None:
     async with running.playing(bpm=77) as player:
         await say(player, type="heartbeat", tick=480)

@@ -144,6 +144,6 @@ export class Keys {
 }
 
 /** Where letters are text, or choose. */
-export function writes(target: EventTarget | null): boolean {
+function writes(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest("input:not([type=range]):not([type=checkbox]):not([type=radio]), select, textarea") !== null;
 }

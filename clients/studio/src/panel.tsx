@@ -100,7 +100,7 @@ function Output({ session, part }: { session: Session; part: number }) {
   const { outputs } = session.midi;
   if (!outputs.length) return null;
   return (
-    <select aria-label={`Output of part ${part}`} value={session.routes.get(part) ?? ""} onChange={({ currentTarget: { value } }) => session.route(part, value)}>
+    <select aria-label={`Output of part ${part}`} value={session.band.routes.get(part) ?? ""} onChange={({ currentTarget: { value } }) => session.route(part, value)}>
       <option value="">this page</option>
       {outputs.map((port) => <option key={port.id} value={port.id}>{port.name}</option>)}
     </select>

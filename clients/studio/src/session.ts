@@ -1,6 +1,7 @@
 // The player's side of a session: keys become notes with ticks, plans become sound, and a set survives what breaks.
 // Owns the clock. Knows no DOM.
 
+import { Band } from "./band";
 import { Clock, meterOf, type Meter } from "./clock";
 import { Connection, type Link } from "./connection";
 import { Metronome } from "./metronome";
@@ -8,7 +9,7 @@ import { Midi } from "./midi";
 import { promptBefore, readPrompt, writeSet, type Prompt, type Stretch, type Voice } from "./midifile";
 import { Notes, type Note } from "./notes";
 import { Phrase } from "./phrase";
-import { Playout, type Due } from "./playout";
+import { Playout } from "./playout";
 import type { View } from "./roll";
 import { controlMessage, INSTRUMENTS, mutedParts, restarts, startMessage, YOU, type Settings } from "./settings";
 import { channelOf, type Sound } from "./sound";
@@ -34,6 +35,7 @@ export class Session {
   readonly midi: Midi;
   readonly phrase = new Phrase();
   readonly playout: Playout;
+  readonly band: Band;
   sound: Sound | null = null;
   isOn = false; // the first button was pressed
   notice = ""; // of what was refused
@@ -41,7 +43,6 @@ export class Session {
   prompt: Prompt | null = null;
   isFrozen = false;
   beat: Beat | null = null;
-  routes = new Map<number, string>(); // part -> MIDI output; the others sound here
   stretches: Stretch[] = [];
   keyMs: number[] = []; // from a key to the synthesizer
   clockOffsetMs: number | null = null; // how far off the server believes our clock to be
@@ -57,10 +58,6 @@ export class Session {
     private readonly surface: Surface,
   ) {
     this.clock = new Clock(settings.bpm);
-    this.playout = new Playout({
-      on: (note, at) => this.strike(note, at),
-      off: (note, at) => this.damp(note, at),
-    });
     this.connection = new Connection({
       heard: (message, at) => this.hear(message, at),
       welcomed: (resumed) => this.welcomed(resumed),
@@ -74,13 +71,15 @@ export class Session {
       pedal: (down, at) => this.pedal(down, at),
       plugged: () => this.surface.changed(),
     });
+    this.band = new Band(this.midi, (part) => this.programOf(part), (pitch, on) => this.surface.light(pitch, "machine", on));
+    this.playout = new Playout(this.band);
   }
 
   // ---- the set ------------------------------------------------------------------------------------------
 
   /** The first button. In the handler of a click or key. */
   async turnOn(sound: Sound): Promise<void> {
-    this.sound = sound;
+    this.sound = this.band.sound = sound;
     await sound.unlock(new Set([channelOf(YOU, 0), ...Array.from({ length: 4 }, (_, guest) => channelOf(HIGHEST_PART - guest, 0))]));
     sound.context.onstatechange = () => this.surface.changed();
     this.applyPrograms();
@@ -299,32 +298,10 @@ export class Session {
     this.notes.silence(Math.round(this.clock.tickAt(now) ?? 0), performance.now());
   }
 
-  private strike(note: Due, at: number): void {
-    const { sound } = this;
-    if (!sound) return;
-    const channel = channelOf(note.part, this.programOf(note.part));
-    const output = this.routes.get(note.part);
-    if (!output || !this.midi.send(output, [0x90 | channel, note.pitch, note.velocity], sound.heardAt(at))) {
-      sound.on(channel, note.pitch, note.velocity, at);
-    }
-    setTimeout(() => this.surface.light(note.pitch, "machine", true), Math.max(0, sound.heardAt(at) - performance.now()));
-  }
-
-  private damp(note: Due, at: number): void {
-    const { sound } = this;
-    if (!sound) return;
-    const channel = channelOf(note.part, this.programOf(note.part));
-    const output = this.routes.get(note.part);
-    if (output) this.midi.send(output, [0x80 | channel, note.pitch, 0], sound.heardAt(at));
-    sound.off(channel, note.pitch, at);
-    setTimeout(() => this.surface.light(note.pitch, "machine", false), Math.max(0, sound.heardAt(at) - performance.now()));
-  }
-
   /** Where a part of the machine sounds: on a MIDI output, or here. */
   route(part: number, output: string): void {
     this.playout.silence(this.sound?.now ?? 0);
-    if (output) this.routes.set(part, output);
-    else this.routes.delete(part);
+    this.band.routes.set(part, output);
     this.surface.changed();
   }
 

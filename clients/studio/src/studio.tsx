@@ -1,7 +1,7 @@
 // The page: puts together what the other files are, and draws.
 
 import { render } from "preact";
-import { Keys, writes } from "./keys";
+import { Keys } from "./keys";
 import { Over, type Load } from "./over";
 import { Panel } from "./panel";
 import { Roll } from "./roll";
@@ -105,13 +105,16 @@ addEventListener("keydown", (event) => {
     else session.play();
   }
 });
-// A menu that the mouse has chosen from gives the letters back to the music.
-addEventListener("change", (event) => {
-  if (writes(event.target) && matchMedia("(hover: hover)").matches && pointed) (event.target as HTMLElement).blur();
-});
+// What the mouse has chosen from or clicked gives the keys back to the music.
 let pointed = false;
 addEventListener("pointerdown", () => (pointed = true), true);
 addEventListener("keydown", () => (pointed = false), true);
+for (const used of ["change", "click"]) {
+  addEventListener(used, ({ target }) => {
+    const choice = target instanceof Element && target.closest<HTMLElement>(used === "click" ? "button" : "select, input");
+    if (pointed && choice) choice.blur();
+  });
+}
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => {
   event.preventDefault();
