@@ -32,7 +32,7 @@ from streaming.messages import ErrorMessage, Plan, ServerHeartbeat
 FIRST_PAUSE_S: Final = 0.05  # between attempts to connect; grows by GROWTH up to LONGEST_PAUSE_S
 GROWTH: Final = 1.6
 LONGEST_PAUSE_S: Final = 2.0
-KEEP_S: Final = 30.0  # the session waits so long for us, and we for it
+KEEP_S: Final = 60.0  # the session waits so long for us, and we for it
 LONGEST_WAITING_PAUSE_S: Final = 0.25  # between attempts, as long as it waits
 HOLDS_S: Final = 2.0  # a connection that lasts so long, or brings a plan, was no failed attempt
 STUCK_CHECK_S: Final = 1.0

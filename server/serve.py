@@ -41,16 +41,14 @@ def serve(settings: Settings, load_engine: LoadEngine, *, on_ready: Callable[[st
     """Serve until SIGTERM or Ctrl-C. Returns the exit code; `on_ready` gets host:port, once clients may come."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
+        # Only to be told early of a port that is taken: who listens should answer at once, and loading takes seconds.
+        listen(settings.host, settings.port).close()
+        loaded = load_engine(settings)
         listener = listen(settings.host, settings.port)
     except TradefoursError as error:
         print(error, file=sys.stderr)
         return 1
     with listener:
-        try:
-            loaded = load_engine(settings)
-        except TradefoursError as error:
-            print(error, file=sys.stderr)
-            return 1
         sys.setswitchinterval(SWITCH_S)
         port = listener.getsockname()[1]
 

@@ -63,6 +63,7 @@ class Journaled(Session):
     ) -> None:
         super().__init__(start, capacity=capacity, truth=truth)
         self._write = write
+        self._pack = msgpack.Packer().pack
         self._calls = bytearray()
         self._now = self._told_at = truth.reached if truth else Tick(0)
         self._round_trip: int | None = None
@@ -126,13 +127,17 @@ class Journaled(Session):
     # ---- bytes ---------------------------------------------------------------------------------------
 
     def _call(self, op: Op, now: Tick, *value: int | None) -> None:
-        self._calls += msgpack.packb((now - self._now) * 8 + op)
+        word = (now - self._now) * 8 + op
+        if 0 <= word < 128:  # as most are: msgpack's one byte, without asking it
+            self._calls.append(word)
+        else:
+            self._calls += self._pack(word)
         for each in value:
-            self._calls += msgpack.packb(each)
+            self._calls += self._pack(each)
         self._now = now
 
     def _say(self, now: Tick, event: list[Any] | None) -> None:
-        body = msgpack.packb([now, bytes(self._calls), event])
+        body = self._pack([now, bytes(self._calls), event])
         self._calls.clear()
         self._now = self._told_at = now
         self._write(HEADER.pack(len(body), crc32(body)) + body)

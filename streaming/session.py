@@ -5,6 +5,7 @@ for, and sleeps until `next_wake`.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from model.engine.work import Step
@@ -44,6 +45,7 @@ class Session:
         self._heard_seq: int | None = None
         self._owes_word = False  # a control or transport is to be answered, even if it changes nothing
         self._has_begun = False
+        self._goes_on = False
         if truth:
             self._go_on(truth, round(KEPT * capacity))
         else:
@@ -175,7 +177,7 @@ class Session:
 
     def _go_on(self, truth: Truth, tokens: int) -> None:
         """After a sudden end: what sounded then was cut, nothing is planned, and the engine knows nothing."""
-        self._has_begun = True
+        self._goes_on = True
         self._keys, self._heard_seq = truth.keys, truth.heard_seq
         for note in truth.notes():
             self._recording.add(note)
@@ -184,8 +186,7 @@ class Session:
         self._machine.plan.begin_anew(truth.lives)
         settings, last = self._settings, self._keys.last_down
         if not truth.rests and last is not None and settings.mode in ("duet", "accompany"):
-            if turn := after_note(None, last, settings):
-                self._machine.begin(turn)
+            self._machine.turn = after_note(None, last, settings)
         elif truth.rests and due_at(self._keys, settings, None) is not None:
             self._given = given(self._keys, truth.reached, settings)
 
@@ -226,9 +227,15 @@ class Session:
         return self._machine.accept_relief(now)
 
     def _begin(self, now: Tick) -> None:
-        """Count in, once."""
-        if not self._has_begun:
-            self._has_begun = True
+        """Count in, once; or come back within a beat."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        if self._goes_on:
+            if turn := self._machine.turn:
+                soon = Tick(now + self._machine.pace.lead + self._settings.beat)
+                self._machine.begin(replace(turn, opens_by=soon))
+        else:
             for click in count_in(self._settings, Tick(now + self._machine.pace.lead)):
                 self._machine.plan.promise(click)
 
