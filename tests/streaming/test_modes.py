@@ -76,7 +76,7 @@ def test_whatever_happens_what_is_promised_is_kept_and_what_is_older_than_a_huma
     listener = played.listener
     open_notes = listener.told.keys() - listener.committed - listener.cancelled
     assert all(listener.told[id].tick >= 20_000 for id in open_notes), "what has passed was kept or taken back"
-    if any(isinstance(event, Control) and event.freeze for _, event in changes):
+    if any(getattr(event, "freeze", None) for _, event in changes):
         return  # what is frozen is not reviewed
     for heard_at, newest in ((at, event.tick) for at, event in arrivals if isinstance(event, NoteOn)):
         for id in listener.committed:
