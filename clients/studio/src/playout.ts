@@ -1,7 +1,7 @@
 // Committed notes, until they are over: handed on shortly before they are due, each note-on with exactly one note-off.
 // Knows neither instruments nor plans.
 
-export const AHEAD_S = 0.1; // notes leave this early; what is cancelled later than that is hushed by its instrument
+export const AHEAD_S = 0.2; // notes leave this early: so long may the page be busy. What is cancelled later than that is hushed by its instrument
 const LATEST_S = 0.05; // a note later than this is noise: better not played
 const LATENESS = 400;
 

@@ -175,6 +175,20 @@ export class Session {
     this.base = line;
     this.countIn = 0;
     this.start(promptBefore(this.notes.all.filter((note) => note.tick < line).map(asPrompt), line, meterOf(settings.meter).bar), 0);
+    this.tellSince(line);
+  }
+
+  // What the human has played since that tick, to a server that has not heard it.
+  private tellSince(line: number): void {
+    const strokes = this.notes.all.flatMap(({ who, tick, end, pitch, velocity }) => {
+      if (who !== "you" || tick < line) return [];
+      const down = { tick, pitch, velocity };
+      return end === null ? [down] : [down, { tick: end, pitch, velocity: 0 }];
+    });
+    strokes.sort((a, b) => a.tick - b.tick || a.velocity - b.velocity);
+    for (const stroke of strokes) {
+      this.connection.send({ type: "note", part: this.you, ...stroke, tick: stroke.tick - line });
+    }
   }
 
   private start(prompt: PromptNote[], countIn: number): void {
