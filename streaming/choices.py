@@ -5,6 +5,7 @@ Pure: knows no plan and changes nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from model.engine.work import Draw
 from model.tokens.codec import duration_token
@@ -21,6 +22,7 @@ from streaming.turns import Turn
 THIN = 1.0  # so much less density where the engine cannot keep up
 LONGEST_WAIT = 4.0  # bars; who has not played for longer is no more urgent
 REMEMBERED = 64  # notes by which the key is heard
+TOGETHER: Final = frozenset({"duet", "accompany", "continue"})  # modes in which all may play at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class Scene:
     now: Tick
     earliest: int  # grid step of the next onset
     is_thin: bool
+    is_shared: bool = False  # humans play at this time, too: a moment may be theirs
+    throw: int = 0
 
     @property
     def is_last_chord(self) -> bool:
@@ -47,7 +51,7 @@ def draw(scene: Scene) -> Draw:
         taste = replace(taste, density=max(-1.0, taste.density - THIN))
     place = _place(scene)
     limits = Limits(
-        parts=scene.settings.machine & ~taste.muted,
+        parts=_players(scene, scene.settings.machine & ~taste.muted),
         earliest=scene.earliest,
         latest=_latest(scene),
         may_end=False,
@@ -57,7 +61,8 @@ def draw(scene: Scene) -> Draw:
     ranges = allowed(state, limits)
     if state.last is VELOCITY and scene.is_last_chord:
         ranges = ((duration_token(scene.settings.bar // 2), DURATION.stop),)
-    return Draw(allowed=ranges, sampling=scene.settings.sampling, bias=bias(taste, place, state, ranges))
+    offsets = bias(taste, place, state, ranges)
+    return Draw(allowed=ranges, sampling=scene.settings.sampling, bias=offsets, throw=scene.throw)
 
 
 def key_of(settings: Settings, lines: Sequence[Line]) -> Key:
@@ -70,6 +75,14 @@ def key_of(settings: Settings, lines: Sequence[Line]) -> Key:
         if line.part not in drums:
             weights[line.pitch % 12] += min(line.duration or TICKS_PER_QUARTER, 4 * TICKS_PER_QUARTER)
     return likeliest_key(weights)
+
+
+def _players(scene: Scene, machine: int) -> int:
+    """Whose note may come next: the humans' too, where they may play and none of the machine's is overdue."""
+    is_free = scene.settings.mode in TOGETHER and scene.turn.opens_by is None and scene.turn.close is None
+    if not (machine and is_free and scene.is_shared):
+        return machine
+    return machine | sum(1 << part for part in scene.settings.human)
 
 
 def _latest(scene: Scene) -> int | None:

@@ -9,7 +9,7 @@ from typing import Final
 from model.engine.work import Draw, Step
 from model.tokens.codec import duration_token
 from model.tokens.grammar import finished_note
-from model.tokens.vocabulary import DURATION, DURATION_STEPS, TICKS_PER_STEP
+from model.tokens.vocabulary import DURATION, DURATION_STEPS, PART, TICKS_PER_STEP
 from music.score import Note
 from music.time import Tick
 from streaming.choices import Scene, draw
@@ -18,6 +18,7 @@ from streaming.loop import Loop
 from streaming.pace import Pace, Rung
 from streaming.plan import LivePlan
 from streaming.relief import CHUNK, WANTED, Relief
+from streaming.room import Room
 from streaming.scribe import Line, Scribe
 from streaming.settings import Settings
 from streaming.turns import FOREVER, Turn
@@ -34,6 +35,7 @@ class Machine:
         self.plan = LivePlan(settings.commit)
         self.scribe = Scribe(settings.header, limit)
         self.foresight = Foresight()
+        self._room = Room()
         self.turn: Turn | None = None
         self._written_turn: Turn | None = None  # one that is decided to its end
         self.is_urgent = False  # an answer is owed
@@ -55,7 +57,7 @@ class Machine:
         if self.turn is None or self._loop is not None:
             return FOREVER
         transcript = self.scribe.transcript
-        return (transcript.state.step + transcript.is_complete) * TICKS_PER_STEP
+        return max(transcript.state.step + transcript.is_complete, self._room.left_to) * TICKS_PER_STEP
 
     # ---- what the session says -----------------------------------------------------------------------
 
@@ -68,6 +70,7 @@ class Machine:
         """A human note: what is not promised from `since` on is written anew."""
         self._drop(since)
         self.scribe.add(line)
+        self._room.hear(line.onset)
         self._asked = self._written_turn = None
         self.is_urgent = True
 
@@ -101,6 +104,7 @@ class Machine:
         """All that is not promised is written anew."""
         self.scribe.remove(self.plan.cancel_tentative(Tick(0)))
         self.scribe.transcript.drop_unfinished()
+        self._room.take_back()
         self._asked = None
         self.turn = self.turn or self._written_turn
 
@@ -199,7 +203,7 @@ class Machine:
             return outlived
         if not transcript.is_complete:
             return now
-        planned_to = max(transcript.state.step * TICKS_PER_STEP, self.turn.begin)
+        planned_to = max(self._written_to * TICKS_PER_STEP, self.turn.begin)
         draws = Tick(min(planned_to - self.pace.lookahead + 1, self.turn.stops - self.pace.lead))
         return draws if outlived is None else min(draws, outlived)
 
@@ -228,7 +232,7 @@ class Machine:
             return None
         earliest = -(-self._from(turn, now) // TICKS_PER_STEP)
         if transcript.is_complete:
-            written = transcript.state.step
+            written = self._written_to
             if max(earliest, written) * TICKS_PER_STEP >= turn.stops:
                 self._finish_turn(turn)
                 return None
@@ -244,16 +248,27 @@ class Machine:
                 now=now,
                 earliest=earliest,
                 is_thin=self.pace.rung is Rung.THIN,
+                is_shared=self._room.is_shared(now, self.settings.bar),
+                throw=self._room.throws,
             )
         )
 
     def _from(self, turn: Turn, now: Tick) -> int:
         """The earliest tick of a new note."""
-        return max(now + self.pace.lead, turn.begin, self._rests_until)
+        return max(now + self.pace.lead, turn.begin, self._rests_until, self._room.left_to * TICKS_PER_STEP)
+
+    @property
+    def _written_to(self) -> int:
+        """The grid step up to which the plan is made."""
+        return max(self.scribe.transcript.state.step, self._room.left_to)
 
     def _play(self, token: int, turn: Turn, now: Tick) -> None:
         """The network, or the lack of a choice, says `token`."""
         transcript = self.scribe.transcript
+        if token in PART and not self.settings.machine >> token - PART.start & 1:
+            self._room.leave(transcript.state.step)
+            transcript.drop_unfinished()
+            return
         note = finished_note(transcript.state, token)
         if note is None:
             transcript.push(token)

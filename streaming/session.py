@@ -138,7 +138,7 @@ class Session:
         if self._settings.mode == "trade" and (turn is None or tick < turn.begin):
             self._given = None  # it is given again, and written anew
             return None
-        return after_note(turn, tick, self._settings)
+        return after_note(turn, tick, self._settings, is_silent=self._machine.plan.is_over)
 
     def _release(self, released: Released) -> None:
         line, duration = released
@@ -186,7 +186,7 @@ class Session:
         self._machine.plan.begin_anew(truth.lives)
         settings, last = self._settings, self._keys.last_down
         if not truth.rests and last is not None and settings.mode in ("duet", "accompany"):
-            self._machine.turn = after_note(None, last, settings)
+            self._machine.turn = after_note(None, last, settings, is_silent=True)
         elif truth.rests and due_at(self._keys, settings, None) is not None:
             self._given = given(self._keys, truth.reached, settings)
 

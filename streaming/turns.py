@@ -26,8 +26,11 @@ class Turn:
         return self.end if self.close is None else Tick(self.close + TICKS_PER_STEP)
 
 
-def after_note(turn: Turn | None, tick: Tick, settings: Settings) -> Turn | None:
-    """The turn after a human note at `tick`: most go on with it, an answer is over."""
+def after_note(turn: Turn | None, tick: Tick, settings: Settings, *, is_silent: bool) -> Turn | None:
+    """The turn after a human note at `tick`: most go on with it, an answer is over.
+
+    An accompanist who is silent, with nothing promised, owes a note within a bar.
+    """
     match settings.mode:
         case "answer":
             return None
@@ -37,7 +40,7 @@ def after_note(turn: Turn | None, tick: Tick, settings: Settings) -> Turn | None
             end = Tick(tick + settings.idle)
             return Turn(end=max(end, turn.end) if turn else end)
         case "accompany":
-            return Turn(end=FOREVER, opens_by=Tick(tick + settings.bar))
+            return Turn(end=FOREVER, opens_by=Tick(tick + settings.bar) if is_silent else None)
         case "continue":
             return Turn(end=FOREVER)
 

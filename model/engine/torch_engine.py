@@ -116,7 +116,7 @@ class TorchEngine:
         logits = self._network.logits(output, start, stop).float()
         for process in processors_of(draw):
             logits = process(logits, start)
-        return start + sample(logits, uniform(sequence.seed, sequence.length))
+        return start + sample(logits, uniform(sequence.seed, sequence.length, draw.throw))
 
     def _admit(self, seed: int, cache: KVCache) -> TorchSequence:
         sequence = TorchSequence(seed, cache, self._open)

@@ -37,6 +37,7 @@ class Draw:
     allowed: Ranges
     sampling: Sampling = field(default_factory=Sampling)
     bias: tuple[tuple[int, float], ...] = ()  # (token id, offset of its logit), before temperature; a token once
+    throw: int = 0  # whoever draws again at the same place wants other dice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

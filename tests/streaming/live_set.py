@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from model.engine.work import Step
 from model.tokens.codec import Encoder, Header, step_of
 from model.tokens.grammar import State, checked_advance, is_allowed
-from model.tokens.vocabulary import BAR
+from model.tokens.vocabulary import BAR, PART
 from music.events import NoteOff, NoteOn
 from music.score import Note
 from music.time import MeterChange, MeterMap, Tick
@@ -23,9 +23,13 @@ Arrival = tuple[Tick, Happening]  # when the session hears of it, and what
 class FakeEngine:
     """Draws by dice, and insists that every step is legal."""
 
-    def __init__(self, seed: int = 0, ticks_per_token: int = 0, capacity: int = 1_000_000) -> None:
+    def __init__(
+        self, seed: int = 0, ticks_per_token: int = 0, capacity: int = 1_000_000, expects_human: float = 0.0
+    ) -> None:
         self.seed = seed
+        self.expects_human = expects_human  # how often it says that part 0 is next, where it might be
         self._dice = random.Random(seed)
+        self._human_dice = random.Random(seed)
         self.tokens: list[int] = []
         self._states = [State()]
         self.capacity = capacity
@@ -47,8 +51,11 @@ class FakeEngine:
         if step.draw is None:
             return None
         self.draws += 1
-        first, stop = self._dice.choice(step.draw.allowed)
-        token = self._dice.randrange(first, stop)
+        who = step.draw.allowed
+        if who[0][0] == PART[0] and len(who) > 1:
+            who = who[:1] if self._human_dice.random() < self.expects_human else who[1:]
+        first, stop = self._dice.choice(who) if len(who) > 1 else who[0]
+        token = self._dice.randrange(first, stop) if stop - first > 1 else first
         assert is_allowed(self._states[-1], token)
         return token
 
@@ -168,9 +175,17 @@ class LiveSet:
         self.now = target
 
 
-def live_set(start: Start, *, seed: int = 0, ticks_per_token: int = 0, capacity: int = 1_000_000) -> LiveSet:
+def live_set(
+    start: Start,
+    *,
+    seed: int = 0,
+    ticks_per_token: int = 0,
+    capacity: int = 1_000_000,
+    expects_human: float = 0.0,
+) -> LiveSet:
     listener = Listener(frozenset(player.part for player in start.machine))
-    return LiveSet(Session(start, capacity=capacity), FakeEngine(seed, ticks_per_token, capacity), listener)
+    engine = FakeEngine(seed, ticks_per_token, capacity, expects_human)
+    return LiveSet(Session(start, capacity=capacity), engine, listener)
 
 
 def human_notes(arrivals: Iterable[Arrival], longest: int, chord: int = 14) -> list[Note]:

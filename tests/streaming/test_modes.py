@@ -65,12 +65,18 @@ controls = st.one_of(
     st.lists(st.tuples(st.integers(0, 9000), controls), max_size=5),
     st.integers(0, 40),
     st.integers(0, 2),
+    st.sampled_from([0.0, 0.5, 1.0]),
 )
 def test_whatever_happens_what_is_promised_is_kept_and_what_is_older_than_a_human_note_is_reviewed(
-    mode: Mode, arrivals: list[Arrival], changes: list[tuple[int, Control]], cost: int, count_in: int
+    mode: Mode,
+    arrivals: list[Arrival],
+    changes: list[tuple[int, Control]],
+    cost: int,
+    count_in: int,
+    expects_human: float,
 ) -> None:
     start = Start(mode=mode, count_in_bars=count_in, prompt=prompt() if mode == "continue" else ())
-    played = live_set(start, ticks_per_token=cost)
+    played = live_set(start, ticks_per_token=cost, expects_human=expects_human)
     played.listener.machine |= {2, 3}
     played.play([*arrivals, *((Tick(tick), event) for tick, event in changes)], until=20_000)
     listener = played.listener

@@ -413,15 +413,16 @@ def test_a_key_up_that_was_never_down_is_ignored() -> None:
 
 
 def test_only_the_network_is_asked_where_there_is_a_choice() -> None:
-    session = Session(Start(mode="duet"), capacity=1024)
-    session.receive(NoteOn(Tick(0), 0, 60, 80), Tick(0))
-    for token in (DURATION[5], None):
-        step = session.poll(Tick(0))
-        assert step is not None
-        assert step.draw is not None
-        chosen = token if token is not None else step.draw.allowed[-1][0]
-        session.accept(chosen, Tick(0))
-    step = session.poll(Tick(0))
+    session = Session(Start(mode="answer"), capacity=1024)
+    for event in (NoteOn(Tick(0), 0, 60, 80), NoteOff(Tick(100), 0, 60)):
+        session.receive(event, Tick(event.tick))
+    now = Tick(2000)
+    while (step := session.poll(now)) and step.draw is None:
+        session.accept(None, now)
+    assert step is not None
+    assert step.draw is not None
+    session.accept(step.draw.allowed[-1][0], now)
+    step = session.poll(now)
     assert step is not None
     assert step.append[-1] == PART[1], "one machine part: the network need not say which"
 

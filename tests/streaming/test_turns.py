@@ -22,15 +22,24 @@ def played(start: int, end: int) -> Keys:
 
 def test_a_human_note_ends_an_answer_and_carries_a_duet_on() -> None:
     turn = Turn(end=Tick(1000))
-    assert after_note(turn, Tick(500), ANSWER) is None
-    carried = after_note(turn, Tick(500), DUET)
+    assert after_note(turn, Tick(500), ANSWER, is_silent=True) is None
+    carried = after_note(turn, Tick(500), DUET, is_silent=True)
     assert carried is not None
     assert carried.end == 500 + 8 * 1920
 
 
+def test_an_accompanist_who_is_silent_owes_a_note_within_a_bar() -> None:
+    settings = Settings.of(Start(mode="accompany"))
+    silent = after_note(None, Tick(100), settings, is_silent=True)
+    playing = after_note(silent, Tick(200), settings, is_silent=False)
+    assert silent is not None
+    assert playing is not None
+    assert (silent.opens_by, playing.opens_by) == (100 + 1920, None)
+
+
 def test_a_note_heard_late_makes_no_duet_shorter() -> None:
     turn = Turn(end=Tick(50_000))
-    carried = after_note(turn, Tick(10), DUET)
+    carried = after_note(turn, Tick(10), DUET, is_silent=True)
     assert carried is not None
     assert carried.end == 50_000
 
@@ -85,7 +94,7 @@ def test_an_accompanist_plays_while_a_key_is_down_and_to_the_end_of_the_next_bar
     settings = Settings.of(Start(mode="accompany"))
     keys = Keys(longest=100_000, chord=0)
     keys.press(NoteOn(Tick(0), 0, 60, 80), Tick(0))
-    turn = after_note(None, Tick(0), settings)
+    turn = after_note(None, Tick(0), settings, is_silent=True)
     assert turn is not None
     assert as_held(turn, keys, settings).end == FOREVER
     keys.release(0, 60, Tick(2000))

@@ -186,7 +186,7 @@ def _written(work: Sequence[tuple[CudaSequence, Step]]) -> tuple[NDArray[np.int3
         slots += [sequence.slot] * len(append)
         positions += range(keep, keep + len(append))
         if step.draw is not None:
-            wishes.append(Wish(len(tokens) - 1, step.draw, uniform(sequence.seed, sequence.length)))
+            wishes.append(Wish(len(tokens) - 1, step.draw, uniform(sequence.seed, sequence.length, step.draw.throw)))
     return np.array([tokens, slots, positions, firsts], np.int32), wishes
 
 

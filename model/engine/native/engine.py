@@ -144,7 +144,7 @@ def _told(sequence: NativeSequence, step: Step) -> CWork:
     sequence.tokens.extend(append)
     told = CWork(sequence=sequence.handle, append=_int32s(append), append_count=len(append), keep=keep)
     if step.draw is not None:
-        told.draw = ctypes.pointer(_draw(step.draw, uniform(sequence.seed, sequence.length)))
+        told.draw = ctypes.pointer(_draw(step.draw, uniform(sequence.seed, sequence.length, step.draw.throw)))
     return told
 
 

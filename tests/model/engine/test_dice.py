@@ -24,8 +24,16 @@ def test_neighbours_in_seed_and_position_differ(seed: int, position: int) -> Non
     assert len(around) == 9
 
 
+@given(seeds, st.integers(0, 2**40))
+def test_throws_at_one_position_differ_and_the_first_is_the_usual_one(seed: int, position: int) -> None:
+    throws = [uniform(seed, position, throw) for throw in range(5)]
+    assert throws[0] == uniform(seed, position)
+    assert len(set(throws)) == 5
+
+
 def test_numbers_fall_evenly_along_positions_and_along_seeds() -> None:
-    for numbers in ([uniform(7, p) for p in range(20_000)], [uniform(s, 7) for s in range(20_000)]):
+    count = range(20_000)
+    for numbers in ([uniform(7, p) for p in count], [uniform(s, 7) for s in count], [uniform(7, 7, t) for t in count]):
         counts = Counter(int(number * 50) for number in numbers)
         assert chisquare([counts[i] for i in range(50)]).pvalue > 0.001
 

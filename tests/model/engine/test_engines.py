@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -218,12 +219,13 @@ def test_a_rewind_and_the_same_input_give_the_same_music(engine_of: EngineOf) ->
     assert sing(engine, sequence, 30) == first
 
 
-def test_the_dice_that_fall_are_those_of_the_seed_and_the_length(engine_of: EngineOf) -> None:
+@pytest.mark.parametrize("throw", [0, 3])
+def test_the_dice_that_fall_are_those_of_the_seed_the_length_and_the_throw(engine_of: EngineOf, throw: int) -> None:
     engine, tokens = engine_of(), random_tokens(60)
-    sequence = engine.open(17)
+    sequence, draw = engine.open(17), replace(EVERYTHING, throw=throw)
     for length in range(1, 60, 3):
-        (drawn,) = engine.run([(sequence, Step(keep=0, append=tuple(tokens[:length]), draw=EVERYTHING))])
-        assert drawn == sample(logits_after(NETWORKS[Sharing.ROUTED], tokens[:length]), uniform(17, length))
+        (drawn,) = engine.run([(sequence, Step(keep=0, append=tuple(tokens[:length]), draw=draw))])
+        assert drawn == sample(logits_after(NETWORKS[Sharing.ROUTED], tokens[:length]), uniform(17, length, throw))
 
 
 def test_a_fork_with_the_same_seed_goes_the_same_way(engine_of: EngineOf) -> None:
