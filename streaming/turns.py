@@ -29,8 +29,9 @@ class Turn:
 def after_note(turn: Turn | None, tick: Tick, settings: Settings, *, is_silent: bool) -> Turn | None:
     """The turn after a human note at `tick`: most go on with it, an answer is over.
 
-    An accompanist who is silent, with nothing promised, owes a note within a bar.
+    Who plays along and is silent, with nothing promised, owes a note within a bar.
     """
+    owed = Tick(tick + settings.bar) if is_silent else None
     match settings.mode:
         case "answer":
             return None
@@ -38,9 +39,9 @@ def after_note(turn: Turn | None, tick: Tick, settings: Settings, *, is_silent: 
             return turn
         case "duet":
             end = Tick(tick + settings.idle)
-            return Turn(end=max(end, turn.end) if turn else end)
+            return Turn(end=max(end, turn.end) if turn else end, opens_by=owed)
         case "accompany":
-            return Turn(end=FOREVER, opens_by=Tick(tick + settings.bar) if is_silent else None)
+            return Turn(end=FOREVER, opens_by=owed)
         case "continue":
             return Turn(end=FOREVER)
 

@@ -109,7 +109,7 @@ def busy_set(minutes: int) -> tuple[LiveSet, list[int]]:
     return played, used
 
 
-@pytest.mark.parametrize("minutes", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("minutes", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_a_busy_set_stays_as_small_as_it_was(minutes: int) -> None:
     played, used = busy_set(minutes)
     assert played.reliefs > minutes

@@ -5,7 +5,7 @@ import pytest
 from music.events import NoteOn
 from music.time import Tick
 from streaming.keys import Keys
-from streaming.messages import Start
+from streaming.messages import Mode, Start
 from streaming.settings import Settings
 from streaming.turns import FOREVER, Turn, after_note, as_held, closing, due_at, given
 
@@ -28,8 +28,9 @@ def test_a_human_note_ends_an_answer_and_carries_a_duet_on() -> None:
     assert carried.end == 500 + 8 * 1920
 
 
-def test_an_accompanist_who_is_silent_owes_a_note_within_a_bar() -> None:
-    settings = Settings.of(Start(mode="accompany"))
+@pytest.mark.parametrize("mode", ["accompany", "duet"])
+def test_who_plays_along_and_is_silent_owes_a_note_within_a_bar(mode: Mode) -> None:
+    settings = Settings.of(Start(mode=mode))
     silent = after_note(None, Tick(100), settings, is_silent=True)
     playing = after_note(silent, Tick(200), settings, is_silent=False)
     assert silent is not None
