@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from math import isfinite
+from typing import Final
 
 from model.engine.work import BadStep, Draw, Step
+from music.errors import TradefoursError
+
+DAMAGED: Final = -1  # instead of a drawn token, where logits are no numbers
 
 
 def check_step(step: Step, *, length: int, capacity: int, vocabulary: int) -> None:
@@ -37,3 +41,10 @@ def check_distinct(sequences: Sequence[object]) -> None:
     """One step for each sequence: what a second one would mean is not said anywhere."""
     if len({id(sequence) for sequence in sequences}) < len(sequences):
         raise BadStep(f"expected one step for each sequence, got {len(sequences)} with a sequence twice")
+
+
+def checked_token(token: int) -> int:
+    """What was drawn. Raises TradefoursError where nothing could be."""
+    if token == DAMAGED:
+        raise TradefoursError("expected finite logits, got nan: these weights are damaged")
+    return token

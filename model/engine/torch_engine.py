@@ -4,41 +4,30 @@ Eager PyTorch on whatever device the network is. One thread calls it at a time. 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from model.engine.checks import check_distinct, check_step
 from model.engine.dice import uniform
 from model.engine.processors import processors_of, sample
-from model.engine.work import BadStep, Draw, EngineFull, Step
+from model.engine.roster import Member, Roster
+from model.engine.work import Draw, Step
 from model.networks.decoder import Decoder, KVCache
 
 CHUNK = 128  # the most tokens of one sequence in a pass: bounds the memory that a long append takes
 
 
 @dataclass(slots=True, eq=False)
-class TorchSequence:
-    """One sequence's tokens. Holds nothing after `close`."""
-
-    seed: int
+class TorchSequence(Member):
     cache: KVCache
-    siblings: set["TorchSequence"] = field(repr=False)  # the open sequences of its engine, itself included
 
     @property
     def length(self) -> int:
         return self.cache.length
 
-    @property
-    def is_open(self) -> bool:
-        return self in self.siblings
-
-    def close(self) -> None:
-        """Closing again does nothing."""
-        if self.is_open:
-            self.siblings.remove(self)
-            self.cache = KVCache(torch.empty(0), torch.empty(0, dtype=torch.long))
+    def _free(self) -> None:
+        self.cache = KVCache(torch.empty(0), torch.empty(0, dtype=torch.long))
 
 
 class TorchEngine:
@@ -47,8 +36,8 @@ class TorchEngine:
     def __init__(self, network: Decoder, *, threads: int | None = None, max_sequences: int = 8) -> None:
         self._network = network.eval()
         self._threads = threads
-        self._max_sequences = max_sequences
-        self._open: set[TorchSequence] = set()
+        config = network.config
+        self._roster = Roster[TorchSequence](max_sequences, capacity=config.context, vocabulary=config.vocabulary)
 
     @property
     def backend(self) -> str:
@@ -62,26 +51,22 @@ class TorchEngine:
     @property
     def kv_bytes(self) -> int:
         """What the caches of all open sequences take."""
-        return sum(sequence.cache.size_bytes for sequence in self._open)
+        return sum(sequence.cache.size_bytes for sequence in self._roster.members)
 
     def open(self, seed: int) -> TorchSequence:
-        self._make_room()
+        self._roster.make_room()
         device = self._network.embedding.weight.device
         return self._admit(seed, KVCache.empty(self._network.config, device=device))
 
     def fork(self, sequence: TorchSequence, seed: int) -> TorchSequence:
         """A copy that goes its own way, with dice of its own."""
-        self._check_open(sequence)
-        self._make_room()
+        self._roster.check_open(sequence)
+        self._roster.make_room()
         return self._admit(seed, sequence.cache.fork())
 
     def run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[int | None]:
         """All of the work, or where any of it is bad, BadStep and none of it."""
-        vocabulary = self._network.config.vocabulary
-        for sequence, step in work:
-            self._check_open(sequence)
-            check_step(step, length=sequence.length, capacity=self.capacity, vocabulary=vocabulary)
-        check_distinct([sequence for sequence, _ in work])
+        self._roster.check_work(work)
         if self._threads is not None and torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
         pending = [self._rewind(sequence, step) for sequence, step in work]
@@ -119,14 +104,4 @@ class TorchEngine:
         return start + sample(logits, uniform(sequence.seed, sequence.length, draw.throw))
 
     def _admit(self, seed: int, cache: KVCache) -> TorchSequence:
-        sequence = TorchSequence(seed, cache, self._open)
-        self._open.add(sequence)
-        return sequence
-
-    def _make_room(self) -> None:
-        if len(self._open) >= self._max_sequences:
-            raise EngineFull(f"expected at most {self._max_sequences} open sequences, got one more")
-
-    def _check_open(self, sequence: TorchSequence) -> None:
-        if sequence not in self._open:
-            raise BadStep("expected an open sequence of this engine, got one that is closed or another's")
+        return self._roster.admit(TorchSequence(seed, self._roster, cache))

@@ -14,15 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.engine.checks import check_distinct, check_step
+from model.engine.checks import checked_token
 from model.engine.cuda.decoder import Mixer, PooledDecoder
 from model.engine.cuda.passes import SIZES, Passes
 from model.engine.cuda.plain import PlainMixer
 from model.engine.cuda.pool import Pool
-from model.engine.cuda.sampling import DAMAGED
 from model.engine.cuda.told import FIRST, Mailbox, Wish
 from model.engine.dice import uniform
-from model.engine.work import BadStep, Draw, EngineFull, Sampling, Step
+from model.engine.roster import ListedMember, Roster
+from model.engine.work import Draw, Sampling, Step
 from model.networks.config import NetworkConfig
 from model.networks.decoder import Decoder
 from music.errors import TradefoursError
@@ -35,29 +35,13 @@ class CudaUnavailable(TradefoursError):
 
 
 @dataclass(slots=True, eq=False)
-class CudaSequence:
-    """One sequence's tokens. Holds nothing after `close`."""
-
-    seed: int
+class CudaSequence(ListedMember):
     slot: int
-    tokens: list[int]
-    siblings: set["CudaSequence"] = field(repr=False)  # the open sequences of its engine, itself included
-    free: list[int] = field(repr=False)  # the slots of its engine that nobody has
+    slots: list[int] = field(repr=False)  # those of its engine that nobody has
 
-    @property
-    def length(self) -> int:
-        return len(self.tokens)
-
-    @property
-    def is_open(self) -> bool:
-        return self in self.siblings
-
-    def close(self) -> None:
-        """Closing again does nothing."""
-        if self.is_open:
-            self.siblings.remove(self)
-            self.free.append(self.slot)
-            self.tokens.clear()
+    def _free(self) -> None:
+        self.slots.append(self.slot)
+        self.tokens.clear()
 
 
 class CudaEngine:
@@ -76,7 +60,7 @@ class CudaEngine:
             raise CudaUnavailable("expected an NVIDIA GPU, and PyTorch and triton for it, got none")
         self._config = network.config
         self._max_sequences = max_sequences
-        self._open: set[CudaSequence] = set()
+        self._roster = Roster[CudaSequence](max_sequences, capacity=self.capacity, vocabulary=self._config.vocabulary)
         self._free = list(reversed(range(max_sequences)))
         try:
             with torch.inference_mode():
@@ -95,17 +79,17 @@ class CudaEngine:
     @property
     def kv_bytes(self) -> int:
         """What the caches of all open sequences take, of what is reserved for `max_sequences`."""
-        return len(self._open) * self._pool.slot_bytes
+        return len(self._roster.members) * self._pool.slot_bytes
 
     def open(self, seed: int) -> CudaSequence:
-        self._make_room()
+        self._roster.make_room()
         return self._admit(seed, [])
 
     @torch.inference_mode()
     def fork(self, sequence: CudaSequence, seed: int) -> CudaSequence:
         """A copy that goes its own way, with dice of its own."""
-        self._check_open(sequence)
-        self._make_room()
+        self._roster.check_open(sequence)
+        self._roster.make_room()
         copy = self._admit(seed, list(sequence.tokens))
         self._pool.copy(sequence.slot, copy.slot, sequence.length)
         return copy
@@ -113,7 +97,7 @@ class CudaEngine:
     def run(self, work: Sequence[tuple[CudaSequence, Step]]) -> list[int | None]:
         """All of the work, or where any of it is bad, BadStep and none of it."""
         tokens = iter(self._run(work)[0])
-        return [None if step.draw is None else _answer(next(tokens)) for _, step in work]
+        return [None if step.draw is None else checked_token(next(tokens)) for _, step in work]
 
     def logits(self, sequence: CudaSequence, append: Sequence[int]) -> Tensor:
         """Append at least one token, and see what the network thinks comes next: (vocabulary,), in float32."""
@@ -124,10 +108,7 @@ class CudaEngine:
     @torch.inference_mode()
     def _run(self, work: Sequence[tuple[CudaSequence, Step]]) -> tuple[list[int], Tensor]:
         """What was drawn, in order; the logits of the last pass's draws, which lie there until the next pass."""
-        for sequence, step in work:
-            self._check_open(sequence)
-            check_step(step, length=sequence.length, capacity=self.capacity, vocabulary=self._config.vocabulary)
-        check_distinct([sequence for sequence, _ in work])
+        self._roster.check_work(work)
         rows, wishes = _written(work)
         tokens, logits = list[int](), torch.empty(0)
         for at in range(0, rows.shape[1], SIZES[-1]):
@@ -149,17 +130,7 @@ class CudaEngine:
         return Passes(PooledDecoder(network, self._pool, mix), mailboxes, has_graphs=where.type == "cuda")
 
     def _admit(self, seed: int, tokens: list[int]) -> CudaSequence:
-        sequence = CudaSequence(seed, self._free.pop(), tokens, self._open, self._free)
-        self._open.add(sequence)
-        return sequence
-
-    def _make_room(self) -> None:
-        if not self._free:
-            raise EngineFull(f"expected at most {self._max_sequences} open sequences, got one more")
-
-    def _check_open(self, sequence: CudaSequence) -> None:
-        if sequence not in self._open:
-            raise BadStep("expected an open sequence of this engine, got one that is closed or another's")
+        return self._roster.admit(CudaSequence(seed, self._roster, tokens, self._free.pop(), self._free))
 
 
 def _mixer(config: NetworkConfig, pool: Pool) -> Mixer:
@@ -175,12 +146,7 @@ def _written(work: Sequence[tuple[CudaSequence, Step]]) -> tuple[NDArray[np.int3
     tokens, slots, positions, firsts = list[int](), list[int](), list[int](), list[int]()
     wishes = []
     for sequence, step in work:
-        keep, append = step.keep, step.append
-        if not append and step.draw is not None:
-            # A draw straight after a rewind needs the output at the last kept token, which no cache keeps: again.
-            keep, append = keep - 1, (sequence.tokens[keep - 1],)
-        del sequence.tokens[keep:]
-        sequence.tokens.extend(append)
+        keep, append = sequence.write(step)
         firsts += [len(tokens)] * len(append)
         tokens += append
         slots += [sequence.slot] * len(append)
@@ -188,9 +154,3 @@ def _written(work: Sequence[tuple[CudaSequence, Step]]) -> tuple[NDArray[np.int3
         if step.draw is not None:
             wishes.append(Wish(len(tokens) - 1, step.draw, uniform(sequence.seed, sequence.length, step.draw.throw)))
     return np.array([tokens, slots, positions, firsts], np.int32), wishes
-
-
-def _answer(token: int) -> int:
-    if token == DAMAGED:
-        raise TradefoursError("expected finite logits, got nan: these weights are damaged")
-    return token

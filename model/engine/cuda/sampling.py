@@ -3,14 +3,11 @@
 Knows no grammar: what is not allowed has an offset of -inf.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
+from model.engine.checks import DAMAGED
 from model.engine.processors import SHARPEST
-
-DAMAGED: Final = -1  # instead of a token, where logits are not finite
 
 
 def draw(logits: Tensor, offsets: Tensor, chances: Tensor) -> Tensor:

@@ -12,42 +12,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model.engine.checks import check_distinct, check_step
+from model.engine.checks import checked_token
 from model.engine.dice import uniform
 from model.engine.native.decoder import Format, PackedDecoder
-from model.engine.native.library import DAMAGED, CDraw, CWork, library
-from model.engine.work import BadStep, Draw, EngineFull, Sampling, Step
+from model.engine.native.library import CDraw, CWork, library
+from model.engine.roster import ListedMember, Roster
+from model.engine.work import Draw, EngineFull, Sampling, Step
 from model.networks.decoder import Decoder
-from music.errors import TradefoursError
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
-class NativeSequence:
-    """One sequence's tokens. Holds nothing after `close`."""
-
-    seed: int
+@dataclass(slots=True, eq=False)
+class NativeSequence(ListedMember):
     handle: int  # of the library's keys and values
-    siblings: set["NativeSequence"] = field(repr=False)  # the open sequences of its engine, itself included
-    tokens: list[int]
     free: Callable[[], object] = field(init=False, repr=False)  # at once, or when the sequence is forgotten
 
     def __post_init__(self) -> None:
         self.free = weakref.finalize(self, library().tradefours_free_sequence, self.handle)
 
-    @property
-    def length(self) -> int:
-        return len(self.tokens)
-
-    @property
-    def is_open(self) -> bool:
-        return self in self.siblings
-
-    def close(self) -> None:
-        """Closing again does nothing."""
-        if self.is_open:
-            self.siblings.remove(self)
-            self.tokens.clear()
-            self.free()
+    def _free(self) -> None:
+        self.tokens.clear()
+        self.free()
 
 
 class NativeEngine:
@@ -64,8 +48,7 @@ class NativeEngine:
     ) -> None:
         self._config = network.config
         self._packed = PackedDecoder(network, weights=weights, cache=cache, path=path)
-        self._max_sequences = max_sequences
-        self._open: set[NativeSequence] = set()
+        self._roster = Roster[NativeSequence](max_sequences, capacity=self.capacity, vocabulary=self._config.vocabulary)
 
     @property
     def backend(self) -> str:
@@ -83,35 +66,33 @@ class NativeEngine:
     @property
     def kv_bytes(self) -> int:
         """What the caches of all open sequences may take; the system lends it page by page."""
-        return sum(int(library().tradefours_sequence_bytes(sequence.handle)) for sequence in self._open)
+        return sum(int(library().tradefours_sequence_bytes(sequence.handle)) for sequence in self._roster.members)
 
     def open(self, seed: int) -> NativeSequence:
-        self._make_room()
+        self._roster.make_room()
         return self._admit(seed, library().tradefours_sequence(self._packed.handle), [])
 
     def fork(self, sequence: NativeSequence, seed: int) -> NativeSequence:
         """A copy that goes its own way, with dice of its own."""
-        self._check_open(sequence)
-        self._make_room()
+        self._roster.check_open(sequence)
+        self._roster.make_room()
         copy = library().tradefours_fork(self._packed.handle, sequence.handle)
         return self._admit(seed, copy, list(sequence.tokens))
 
     def run(self, work: Sequence[tuple[NativeSequence, Step]]) -> list[int | None]:
         """All of the work, or where any of it is bad, BadStep and none of it."""
-        for sequence, step in work:
-            self._check_open(sequence)
-            check_step(step, length=sequence.length, capacity=self.capacity, vocabulary=self._config.vocabulary)
-        check_distinct([sequence for sequence, _ in work])
+        self._roster.check_work(work)
         told = (CWork * len(work))(*(_told(sequence, step) for sequence, step in work))
         library().tradefours_run(self._packed.handle, told, len(work))
-        return [None if step.draw is None else _answer(one.token) for one, (_, step) in zip(told, work, strict=True)]
+        return [
+            None if step.draw is None else checked_token(one.token) for one, (_, step) in zip(told, work, strict=True)
+        ]
 
     def logits(self, sequence: NativeSequence, append: Sequence[int]) -> Tensor:
         """Append at least one token, and see what the network thinks comes next: (vocabulary,), in float32."""
         everything = Draw(allowed=((0, self._config.vocabulary),), sampling=Sampling(temperature=0))
         step = Step(keep=sequence.length, append=tuple(append), draw=everything)
-        self._check_open(sequence)
-        check_step(step, length=sequence.length, capacity=self.capacity, vocabulary=self._config.vocabulary)
+        self._roster.check_work([(sequence, step)])
         logits = torch.empty(self._config.vocabulary)
         told = _told(sequence, step)
         told.logits = logits.data_ptr()
@@ -121,27 +102,12 @@ class NativeEngine:
     def _admit(self, seed: int, handle: Any, tokens: list[int]) -> NativeSequence:
         if not handle:
             raise EngineFull("expected memory for another sequence, got none")
-        sequence = NativeSequence(seed, handle, self._open, tokens)
-        self._open.add(sequence)
-        return sequence
-
-    def _make_room(self) -> None:
-        if len(self._open) >= self._max_sequences:
-            raise EngineFull(f"expected at most {self._max_sequences} open sequences, got one more")
-
-    def _check_open(self, sequence: NativeSequence) -> None:
-        if sequence not in self._open:
-            raise BadStep("expected an open sequence of this engine, got one that is closed or another's")
+        return self._roster.admit(NativeSequence(seed, self._roster, tokens, handle))
 
 
 def _told(sequence: NativeSequence, step: Step) -> CWork:
     """Writes the step's tokens down, and says in C what is to be done."""
-    keep, append = step.keep, step.append
-    if not append and step.draw is not None:
-        # A draw straight after a rewind needs the output at the last kept token, which no cache keeps: write it again.
-        keep, append = keep - 1, (sequence.tokens[keep - 1],)
-    del sequence.tokens[keep:]
-    sequence.tokens.extend(append)
+    keep, append = sequence.write(step)
     told = CWork(sequence=sequence.handle, append=_int32s(append), append_count=len(append), keep=keep)
     if step.draw is not None:
         told.draw = ctypes.pointer(_draw(step.draw, uniform(sequence.seed, sequence.length, step.draw.throw)))
@@ -167,9 +133,3 @@ def _draw(draw: Draw, dice: float) -> CDraw:
 
 def _int32s(numbers: Sequence[int]) -> Any:
     return (ctypes.c_int32 * len(numbers))(*numbers)
-
-
-def _answer(token: int) -> int:
-    if token == DAMAGED:
-        raise TradefoursError("expected finite logits, got nan: these weights are damaged")
-    return token

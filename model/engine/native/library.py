@@ -15,7 +15,6 @@ from music.errors import TradefoursError
 FOLDER: Final = Path(__file__).resolve().parent
 NAME: Final = "tradefours_engine"  # setup.py builds it as this
 SUFFIXES: Final = (".so", ".dylib", ".dll")
-DAMAGED: Final = -1  # the token of a draw from logits that are no numbers
 
 
 class NativeUnavailable(TradefoursError):
