@@ -14,6 +14,7 @@ from threading import Thread
 from time import monotonic_ns
 from typing import Any, Final
 
+from benchmarks.around import Around
 from benchmarks.live_figures import MODES, SEED, Measured, Summary
 from benchmarks.performance import Phrase, edges, messages, pauses_until, phrases
 from benchmarks.time_bar import time_bar
@@ -94,27 +95,17 @@ def _reactions(status: HostStatus) -> Summary:
     return {"count": 1, **found} if found else {**dict.fromkeys(nanos, 0.0), "count": 0}
 
 
-class TimedEngine:
+class TimedEngine(Around):
     """An engine that knows how long it has computed."""
 
     def __init__(self, engine: Engine[Any]) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.seconds = 0.0
-
-    @property
-    def capacity(self) -> int:
-        return self._engine.capacity
-
-    def open(self, seed: int) -> Any:
-        return self._engine.open(seed)
-
-    def fork(self, sequence: Any, seed: int) -> Any:
-        return self._engine.fork(sequence, seed)
 
     def run(self, work: Sequence[tuple[Any, Step]]) -> list[int | None]:
         began = monotonic_ns()
         try:
-            return self._engine.run(work)
+            return super().run(work)
         finally:
             self.seconds += (monotonic_ns() - began) / 1e9
 

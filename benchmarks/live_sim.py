@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from time import thread_time_ns
 from typing import Any, Final
 
+from benchmarks.around import Around
 from model.engine.work import Engine, Step
 from model.tokens.codec import Header
 from music.errors import TradefoursError
@@ -103,18 +104,17 @@ class _Ear:
         return View(now, *(tuple(self.told[id] for id in sorted(ids)) for ids in (self.sounded, open_ids)))
 
 
-class _PricedEngine:
+class _PricedEngine(Around):
     """An engine whose work takes virtual time."""
 
     def __init__(self, engine: Engine[Any], step_ns: int | None, spend: Callable[[int], None]) -> None:
-        self.capacity = engine.capacity
-        self.open, self.fork = engine.open, engine.fork
-        self._run, self._step_ns, self._spend = engine.run, step_ns, spend
+        super().__init__(engine)
+        self._step_ns, self._spend = step_ns, spend
         self.spent_ns = 0
 
     def run(self, work: Sequence[tuple[Any, Step]]) -> list[int | None]:
         began = thread_time_ns()
-        tokens = self._run(work)
+        tokens = super().run(work)
         took = thread_time_ns() - began if self._step_ns is None else self._step_ns
         self.spent_ns += took
         self._spend(took)

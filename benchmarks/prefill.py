@@ -77,8 +77,6 @@ def _row(size: str, context: int, key: Key, timed: Timed) -> Row:
         "appended": count,
         "engine": engine,
         "sharing": sharing,
-        "ms_p50": round(timed.median, 4),
-        "ms_p10": round(timed.quantile(0.1), 4),
-        "ms_p90": round(timed.quantile(0.9), 4),
+        **timed.columns(),
         "ms_per_token": round(timed.median / count, 4),
     }

@@ -34,6 +34,11 @@ class Timed:
         ordered = sorted(chain(*self.rounds))
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
+    def columns(self) -> dict[str, float]:
+        """What every table tells of it."""
+        quantiles = {"ms_p10": self.quantile(0.1), "ms_p90": self.quantile(0.9)}
+        return {name: round(ms, 4) for name, ms in {"ms_p50": self.median, **quantiles}.items()}
+
     def times_as_fast_as(self, other: "Timed") -> float:
         """The median, over the rounds, of the ratio that each round shows."""
         pairs = zip(self.rounds, other.rounds, strict=True)

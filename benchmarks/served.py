@@ -11,6 +11,7 @@ from threading import Event, Thread
 from time import perf_counter_ns, sleep
 from typing import Any, Final
 
+from benchmarks.around import Around
 from benchmarks.crowd import PLAYERS
 from benchmarks.report import ROOT
 from model.engine.work import Engine, Step
@@ -37,26 +38,16 @@ def served_steps(engine: Engine[Any], seconds: float) -> list[float]:
         sys.setswitchinterval(before)
 
 
-class StepTimes:
+class StepTimes(Around):
     """An engine that notes how long each decode step took."""
 
     def __init__(self, engine: Engine[Any]) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.decode_ms: list[float] = []
-
-    @property
-    def capacity(self) -> int:
-        return self._engine.capacity
-
-    def open(self, seed: int) -> Any:
-        return self._engine.open(seed)
-
-    def fork(self, sequence: Any, seed: int) -> Any:
-        return self._engine.fork(sequence, seed)
 
     def run(self, work: Sequence[tuple[Any, Step]]) -> list[int | None]:
         began = perf_counter_ns()
-        drawn = self._engine.run(work)
+        drawn = super().run(work)
         if all(len(step.append) <= 1 and step.draw for _, step in work):
             self.decode_ms.append((perf_counter_ns() - began) / 1e6)
         return drawn

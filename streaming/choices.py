@@ -9,7 +9,7 @@ from typing import Final
 
 from model.engine.work import Draw
 from model.tokens.codec import duration_token
-from model.tokens.grammar import Limits, State, allowed
+from model.tokens.grammar import Limits, State, allowed, mask_of
 from model.tokens.vocabulary import DURATION, PART, TICKS_PER_STEP, VELOCITY
 from music.harmony import Key, likeliest_key
 from music.time import TICKS_PER_QUARTER, Tick
@@ -82,7 +82,7 @@ def _players(scene: Scene, machine: int) -> int:
     is_free = scene.settings.mode in TOGETHER and scene.turn.opens_by is None and scene.turn.close is None
     if not (machine and is_free and scene.is_shared):
         return machine
-    return machine | sum(1 << part for part in scene.settings.human)
+    return machine | mask_of(scene.settings.human)
 
 
 def _latest(scene: Scene) -> int | None:

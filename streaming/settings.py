@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from model.engine.work import Sampling
 from model.tokens.codec import Header
+from model.tokens.grammar import mask_of
 from model.tokens.vocabulary import TICKS_PER_STEP, bar_steps, meter_index
 from music.errors import BadSetting
 from music.time import TICKS_PER_QUARTER, Meter, Tick
@@ -57,7 +58,7 @@ class Settings:
             taste=Taste.of(start),
             header=Header(programs=_programs(start.human) | _programs(start.machine), meter=meter, bpm=start.bpm),
             human=frozenset(_programs(start.human)),
-            machine=_mask(_programs(start.machine)),
+            machine=mask_of(_programs(start.machine)),
             answer_on_bar=start.answer_on_bar,
             bar=bar,
             beat=TICKS_PER_QUARTER * 4 // meter.denominator,
@@ -101,7 +102,7 @@ class Settings:
 
     def _played_by(self, machine: tuple[PlayerPart, ...]) -> "Settings":
         _check_players(self.human, machine)
-        return replace(self, machine=_mask(_programs(machine)), header=self._bound(machine))
+        return replace(self, machine=mask_of(_programs(machine)), header=self._bound(machine))
 
     def _bound(self, players: list[PlayerPart] | tuple[PlayerPart, ...]) -> Header:
         return replace(self.header, programs=dict(self.header.programs) | _programs(players))
@@ -109,10 +110,6 @@ class Settings:
 
 def _programs(players: list[PlayerPart] | tuple[PlayerPart, ...]) -> dict[int, int]:
     return {player.part: player.program for player in players}
-
-
-def _mask(parts: dict[int, int]) -> int:
-    return sum(1 << part for part in parts)
 
 
 def _check_players(human: frozenset[int], machine: tuple[PlayerPart, ...]) -> None:

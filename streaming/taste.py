@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from model.tokens.grammar import ALL_PITCHES, Ranges, State
+from model.tokens.grammar import ALL_PITCHES, Ranges, State, mask_of
 from model.tokens.vocabulary import (
     BAR,
     PART,
@@ -70,7 +70,7 @@ class Taste:
         if control.chords is not None:
             said |= {"chart": _chart(control.chords), "is_following": control.chords == FOLLOW}
         if control.mute is not None:
-            said["muted"] = sum(1 << part for part in set(control.mute))
+            said["muted"] = mask_of(control.mute)
         if control.machine is not None:
             said["ranges"] = _ranges(control.machine)
         return replace(self, **said)
@@ -144,7 +144,7 @@ def _classes(taste: Taste, place: Place) -> PitchClasses | None:
 @lru_cache(maxsize=1024)
 def _within(classes: PitchClasses | None, low: int, high: int) -> int:
     """Never empty: a range without such a pitch is open."""
-    whole = sum(1 << pitch for pitch in range(low, high + 1))
+    whole = mask_of(range(low, high + 1))
     return whole if classes is None else pitches_of(classes, low, high) or whole
 
 

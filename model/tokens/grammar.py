@@ -5,6 +5,7 @@
 The state is a value: keep one per token and a rewind is a list cut.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -202,6 +203,11 @@ def _pitches(state: State, limits: Limits) -> Ranges:
     above = ALL_PITCHES >> state.pitch + 1 << state.pitch + 1
     mask = above & _mask(state.part, limits) or above
     return tuple((PITCH.start + first, PITCH.start + stop) for first, stop in runs(mask))
+
+
+def mask_of(places: Iterable[int]) -> int:
+    """These bits are ones: parts, or pitches."""
+    return sum(1 << place for place in set(places))
 
 
 def _mask(part: int, limits: Limits) -> int:

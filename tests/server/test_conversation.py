@@ -4,6 +4,7 @@ import asyncio
 
 from clients.live import LiveClient
 from music.time import Tick
+from server.conversation import Conversation
 from streaming.messages import ErrorMessage, Plan, PlayerPart
 from streaming.wire import MSGPACK_WIRE
 from tests.server.running import PATIENCE_S, Running, run_server
@@ -30,6 +31,16 @@ def cut(live: LiveClient) -> None:
     """The network is gone, without a word."""
     assert live._socket is not None
     live._socket.transport.abort()
+
+
+async def cut_and_noticed(running: Running, live: LiveClient) -> Conversation:
+    """Gone, and its server knows. Returns what waits for it."""
+    (talk,) = running.stage.conversations.values()
+    cut(live)
+    async with asyncio.timeout(PATIENCE_S):
+        while talk.outbox is not None:
+            await asyncio.sleep(0.01)
+    return talk
 
 
 def client(running: Running, **options: object) -> LiveClient:
@@ -63,11 +74,7 @@ async def test_what_was_said_while_nobody_listened_comes_first(running: Running)
     async with client(running, keep_s=30) as first:
         await first.start(mode="duet")
         await until(running, 1)
-        (talk,) = running.stage.conversations.values()
-        cut(first)
-        async with asyncio.timeout(PATIENCE_S):
-            while talk.outbox is not None:
-                await asyncio.sleep(0.01)
+        talk = await cut_and_noticed(running, first)
         talk._loop.call_soon_threadsafe(
             talk.send, ErrorMessage(code="bad_part", reason="expected a listener, got none")
         )
@@ -99,11 +106,7 @@ async def test_in_a_full_house_a_session_that_only_waits_makes_room() -> None:
         async with client(running, keep_s=60) as first:
             await first.start(mode="duet")
             await until(running, 1)
-            (talk,) = running.stage.conversations.values()
-            cut(first)
-            async with asyncio.timeout(PATIENCE_S):
-                while talk.outbox is not None:
-                    await asyncio.sleep(0.01)
+            await cut_and_noticed(running, first)
             async with client(running) as second:
                 await second.start(mode="duet")
                 seq = await second.note(10, 62, 90)

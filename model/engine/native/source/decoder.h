@@ -107,7 +107,6 @@ private:
     void project(const Layer&, int layer, const Row* rows, int n);
     void write(int layer, const Row&, int position, const float* kv);
     void attend(const Layer&, int layer, const Row* rows, int n);
-    int store_of(int token) const { return table_group_[token]; }
 
     std::vector<uint8_t> table_attribute_, table_group_, table_header_;
     std::vector<std::vector<float>> kept_;

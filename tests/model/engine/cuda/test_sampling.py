@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.engine.cuda.sampling import DAMAGED, draw
+from model.engine.checks import DAMAGED
+from model.engine.cuda.sampling import draw
 from model.engine.cuda.told import Mailbox, Wish
 from model.engine.processors import processors_of, sample
 from model.engine.work import Draw, Sampling
