@@ -7,7 +7,7 @@ file. Either way the metadata of each file says the network's shape, and whateve
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from model.networks.attention import Rotary, Tagger
 from model.networks.config import NetworkConfig, Sharing
@@ -76,7 +77,7 @@ def _network(config: NetworkConfig, tensors: Mapping[str, Tensor], path: Path) -
     """Shapes are compared before memory is taken: a file cannot claim more than it brings."""
     if config.layers > len(tensors):
         raise BadCheckpoint(f"expected weights of {config.layers} layers in {path}, got {len(tensors)} tensors")
-    with torch.device("meta"):
+    with torch.device("meta"), _NoNumbers():
         network = Decoder(config)
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     for name in sorted(expected.keys() | tensors.keys()):
@@ -88,6 +89,18 @@ def _network(config: NetworkConfig, tensors: Mapping[str, Tensor], path: Path) -
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     network.tag, network.rotary = Tagger(), Rotary(config)  # tables, which no file holds
     return network
+
+
+class _NoNumbers(TorchFunctionMode):
+    """Networks begin without random weights: on "meta", to draw them imports torch's compiler, two seconds of it."""
+
+    def __torch_function__(
+        self, function: Callable[..., Any], _: Any, args: Sequence[Any] = (), named: Mapping[str, Any] | None = None
+    ) -> Any:
+        named = named or {}
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return named["tensor"] if "tensor" in named else args[0]
+        return function(*args, **named)
 
 
 def _shards(tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:

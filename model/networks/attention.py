@@ -50,7 +50,8 @@ class Rotary(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         half = config.head_size // 2
-        angles = torch.arange(config.context)[:, None] * config.rope_base ** -(torch.arange(half) / half)
+        with torch.device("cpu"):  # always: arithmetic on "meta" would import torch's compiler
+            angles = torch.arange(config.context)[:, None] * config.rope_base ** -(torch.arange(half) / half)
         self.register_buffer("cos", torch.cat((angles.cos(), angles.cos()), dim=-1), persistent=False)
         self.register_buffer("sin", torch.cat((-angles.sin(), angles.sin()), dim=-1), persistent=False)
 

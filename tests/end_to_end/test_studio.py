@@ -262,7 +262,7 @@ async def test_everything_can_be_changed_while_it_plays(studio: Open) -> None:
 
 async def test_bars_are_traded_after_a_count_in_and_space_stops_and_starts(studio: Open) -> None:
     async with studio() as page:
-        await page.start("mode=trade&trade=1&countIn=1&bpm=220")
+        await page.start("mode=trade&trade=1&countIn=1&bpm=300")
         await page.page.keyboard.press("Space")
         await page.until("session.clock.tickAt(session.heardNow) > 1940")
         await page.type("adg", each_ms=80)

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import struct
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -108,6 +109,12 @@ def test_loading_rolls_no_dice(one_file: Path) -> None:
     before = torch.random.get_rng_state()
     load_network(one_file)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_loading_does_not_wait_for_the_compiler(one_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for heavy in ("torch._dynamo", "torch.fx.experimental.symbolic_shapes"):
+        monkeypatch.setitem(sys.modules, heavy, None)
+    load_network(one_file)
 
 
 def test_a_loaded_network_can_be_trained_on(one_file: Path) -> None:
