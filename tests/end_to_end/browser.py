@@ -5,8 +5,8 @@ Knows the page's elements and the object `tradefours`, which the page offers to 
 
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,9 @@ async def launch(playwright: Playwright) -> Browser:
         pytest.skip("needs a browser: no chromium here (on Debian: apt install chromium)")
     root = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
     return await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=[*FLAGS, *root])
+
+
+Open = Callable[..., AbstractAsyncContextManager["Studio"]]
 
 
 class Studio:
@@ -58,12 +61,11 @@ class Studio:
         await self.until("session.connection.link === 'on'")
 
     async def look(self, expression: str) -> Any:
-        """An expression over `session`, `roll` and `keys`."""
-        return await self.page.evaluate(f"() => {{ const {{session, roll, keys}} = tradefours; return {expression}; }}")
+        """An expression over `session`, `roll`, `keys` and `view`."""
+        return await self.page.evaluate(_function(expression))
 
     async def until(self, condition: str) -> None:
-        body = f"() => {{ const {{session, roll, keys}} = tradefours; return {condition}; }}"
-        await self.page.wait_for_function(body, polling=20)
+        await self.page.wait_for_function(_function(condition), polling=20)
 
     async def type(self, letters: str, each_ms: int = 150) -> None:
         """Letters on the computer's keyboard, one after the other."""
@@ -75,6 +77,10 @@ class Studio:
 
     async def machine_is_silent(self) -> None:
         await self.until("session.sound.level('machine') < 0.0005")
+
+
+def _function(expression: str) -> str:
+    return f"() => {{ const {{session, roll, keys, view}} = tradefours; return {expression}; }}"
 
 
 @asynccontextmanager

@@ -1,11 +1,15 @@
-"""A server that all scenes share, and the network that plays in it."""
+"""A server that all scenes share, the network that plays in it, and a browser."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
 
 from model.registry import shipped
+from tests.end_to_end.browser import Open, launch, studio_page
 from tests.end_to_end.programs import Server
 
 
@@ -27,3 +31,17 @@ def server(shared_server: Server) -> Server:
     """It runs, whatever the test before did to it."""
     shared_server.start()
     return shared_server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await launch(playwright)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+def studio(browser: Browser, server: Server) -> Open:
+    """A page of the studio, not yet opened."""
+    return partial(studio_page, browser, f"http://127.0.0.1:{server.port}")

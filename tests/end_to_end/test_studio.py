@@ -2,25 +2,21 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from functools import partial
+from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, async_playwright
 
 from clients.live import LiveClient
 from music.files import read_midi, write_midi
 from music.score import Note, Part, Score
 from music.time import Meter, MeterChange, Tempo, Tick
 from server.app import PAGE
-from tests.end_to_end.browser import FAKE_MIDI, PATIENCE_MS, Studio, launch, studio_page
+from tests.end_to_end.browser import FAKE_MIDI, PATIENCE_MS, Open, Studio
 from tests.end_to_end.programs import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -28,7 +24,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 FIRST_SOUND_S = 3.0
 SLACK = 3  # a busy machine is no bug
 CODE_BYTES = 500_000
-Open = Callable[..., AbstractAsyncContextManager[Studio]]
 
 TURNS_SOLID = """() => new Promise((resolve, reject) => {
   const {session} = tradefours, outlined = new Set();
@@ -42,20 +37,6 @@ TURNS_SOLID = """() => new Promise((resolve, reject) => {
   const timer = setInterval(look, 5);
   setTimeout(() => reject("no note turned from outline to solid"), %d);
 })"""
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await launch(playwright)
-        yield browser
-        await browser.close()
-
-
-@pytest.fixture
-def studio(browser: Browser, server: Server) -> Open:
-    """A page of the studio, not yet opened."""
-    return partial(studio_page, browser, f"http://127.0.0.1:{server.port}")
 
 
 async def test_a_phrase_by_computer_keys_is_heard_at_once_and_answered(studio: Open) -> None:
@@ -75,7 +56,7 @@ async def test_a_phrase_by_computer_keys_is_heard_at_once_and_answered(studio: O
         ]  # fmt: skip
         assert await page.look("session.playout.late") == 0
         assert await page.look("Math.max(...session.playout.lateness)") <= SLACK * 0.010
-        typical = "session.keyMs.sort((a, b) => a - b)[2] + session.sound.context.baseLatency * 1000"
+        typical = "session.hands.keyMs.sort((a, b) => a - b)[2] + session.sound.context.baseLatency * 1000"
         assert await page.look(typical) <= SLACK * 20
         assert {urlsplit(url).hostname for url in page.asked} == {"127.0.0.1"}
 
@@ -85,7 +66,7 @@ async def test_a_key_that_is_faster_than_the_connection_is_heard_too(studio: Ope
         await page.open("mode=duet")
         await page.page.evaluate("document.querySelector('#play').click()")
         await page.until("session.isOn")
-        await page.look("(session.connection.socket.close(), session.down(60, 90, performance.now()))")
+        await page.look("(session.connection.socket.close(), session.hands.down(60, 90, performance.now()))")
         await page.machine_sounds()
 
 
@@ -251,7 +232,7 @@ async def test_everything_can_be_changed_while_it_plays(studio: Open) -> None:
         await page.until("session.isFrozen")
         await page.page.click("[title='Its last bar, again and again']")
         await page.page.click("#piano >> nth=0", position={"x": 5, "y": 100})
-        await page.until("session.stretches.at(-1).meter === '3/4' && session.clock.bpm === 132")
+        await page.until("session.set.stretches.at(-1).meter === '3/4' && session.clock.bpm === 132")
         await page.machine_sounds()
         assert await page.look("session.clock.tickAt(session.heardNow)") > tick
         assert await page.look("session.notice") == ""
@@ -339,7 +320,7 @@ async def test_whoever_opens_the_page_sees_what_others_play(studio: Open, server
         await other.start(mode="duet")
         await other.note(0, 64, 90)
         await page.page.wait_for_selector("text=Somebody plays now")
-        await page.until("session.view().notes.all.some(note => note.pitch === 64)")
+        await page.until("view().notes.all.some(note => note.pitch === 64)")
 
 
 # ---- for everybody --------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 // Who plays the machine's notes: the page's own instruments, or MIDI outputs, part by part. Lights the keys.
 
+import { channelOf } from "./channels";
 import type { Midi } from "./midi";
 import type { Due, Instrument } from "./playout";
-import { channelOf, type Sound } from "./sound";
+import type { Sound } from "./sound";
 
 const NOTE_OFF = 0x80;
 const NOTE_ON = 0x90;

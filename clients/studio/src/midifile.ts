@@ -1,49 +1,36 @@
-// MIDI files: a set as one, parts apart; and the last bars of one, to go on from.
+// MIDI files: a take as one, parts apart; and the last bars of one, to go on from.
 
 import { parseMidi, writeMidi, type MidiEvent } from "midi-file";
-import { channelOf } from "./sound";
-import type { Note } from "./notes";
+import { channelOf } from "./channels";
+import { notesOf, type Take } from "./take";
+import type { Stretch } from "./tempi";
 import { DRUMS, TICKS, type PromptNote } from "./wire";
 
 const BARS = 8;
 const MOST = 600; // notes of a prompt
 
-/** From `tick` on, this tempo and this meter. */
-export interface Stretch {
-  tick: number;
-  bpm: number;
-  meter: string;
-}
-
-export interface Voice {
-  part: number;
-  name: string;
-  program: number;
-}
-
 type Timed = { at: number } & MidiEvent;
 
-export function writeSet(notes: Note[], stretches: Stretch[], voices: Voice[], now: number): Uint8Array<ArrayBuffer> {
-  const conductor = stretches.flatMap(({ tick, bpm, meter }): Timed[] => {
+export function midiOf(take: Take): Blob {
+  const conductor = take.stretches.flatMap(({ tick, bpm, meter }): Timed[] => {
     const [numerator = 4, denominator = 4] = meter.split("/").map(Number);
     const tempo = { at: tick, deltaTime: 0, meta: true, type: "setTempo", microsecondsPerBeat: Math.round(6e7 / bpm) };
     const signature = { at: tick, deltaTime: 0, meta: true, type: "timeSignature", numerator, denominator, metronome: 24, thirtyseconds: 8 };
     return [tempo as Timed, signature as Timed];
   });
-  const heard = notes.filter((note) => note.tick < now);
-  const tracks = voices.map(({ part, name, program }) => {
+  const notes = notesOf(take);
+  const tracks = take.voices.map(({ part, name, program }) => {
     const channel = channelOf(part, program);
     const events: Timed[] = [{ at: 0, deltaTime: 0, meta: true, type: "trackName", text: name }];
     if (program !== DRUMS) events.push({ at: 0, deltaTime: 0, channel, type: "programChange", programNumber: program });
-    for (const { tick, end, pitch: noteNumber, velocity } of heard.filter((note) => note.part === part)) {
-      const off = Math.max(tick + 1, Math.min(end ?? now, now));
+    for (const { tick, end, pitch: noteNumber, velocity } of notes.filter((note) => note.part === part)) {
       events.push({ at: tick, deltaTime: 0, channel, type: "noteOn", noteNumber, velocity });
-      events.push({ at: off, deltaTime: 0, channel, type: "noteOff", noteNumber, velocity: 0 });
+      events.push({ at: end, deltaTime: 0, channel, type: "noteOff", noteNumber, velocity: 0 });
     }
     return events;
   });
   const header = { format: 1 as const, numTracks: tracks.length + 1, ticksPerBeat: TICKS };
-  return new Uint8Array(writeMidi({ header, tracks: [conductor, ...tracks].map(track) }));
+  return new Blob([new Uint8Array(writeMidi({ header, tracks: [conductor, ...tracks].map(track) }))], { type: "audio/midi" });
 }
 
 // Ends come before beginnings: what is struck again at once must have ended.

@@ -48,6 +48,11 @@ export class Notes {
     this.down.delete(part * 128 + pitch);
   }
 
+  /** A note of the past. */
+  put(note: Pick<Note, "tick" | "end" | "part" | "pitch" | "velocity">, who: Who): void {
+    this.all.push({ ...note, who, state: "committed", since: 0 });
+  }
+
   add({ id, tick, duration, ...rest }: PlannedNote, since: number): void {
     this.planned.set(id, { ...rest, tick, end: tick + duration, who: "machine", state: "tentative", since });
   }

@@ -16,20 +16,20 @@ export function Over({ session, load, turnOn }: { session: Session; load: Load; 
 }
 
 function Welcome({ session, load, turnOn }: { session: Session; load: Load; turnOn: () => void }) {
-  const other = session.room || session.others[0];
+  const other = session.room.name || session.room.others[0];
   return (
     <div class="welcome">
-      <h2>{session.room ? "Somebody waits for you." : "You play. It answers."}</h2>
+      <h2>{session.room.isGuest ? "Somebody waits for you." : "You play. It answers."}</h2>
       <p>A neural network on this machine listens, and plays with you. Take the mouse, the computer's keys, a MIDI keyboard or your fingers.</p>
       <button id="play" class="primary big" disabled={load !== "ready"} onClick={turnOn}>
         <Icon name="play" />
-        {load === "ready" ? (session.room ? "Join in" : "Play") : load === "loading" ? "Loading sounds …" : "No sound here"}
+        {load === "ready" ? (session.room.isGuest ? "Join in" : "Play") : load === "loading" ? "Loading sounds …" : "No sound here"}
       </button>
       {load === "failed" && <p class="bad">{isSecureContext ? "The sounds could not be loaded. Reload the page to try again." : "Browsers make sound only on safe pages: open this one at https:// or at 127.0.0.1."}</p>}
-      {other && !session.room && (
+      {other && !session.room.isGuest && (
         <p class="quiet">
           Somebody plays now ({MODES[session.watch.sessions.get(other)?.start.mode ?? "duet"].name.toLowerCase()}).{" "}
-          <button class="plain" disabled={load !== "ready"} onClick={() => { session.room = other; turnOn(); }}>Join them</button>
+          <button class="plain" disabled={load !== "ready"} onClick={() => { session.room.name = other; turnOn(); }}>Join them</button>
         </p>
       )}
     </div>
@@ -38,7 +38,7 @@ function Welcome({ session, load, turnOn }: { session: Session; load: Load; turn
 
 function Hint({ session }: { session: Session }) {
   const { phrase } = session;
-  if (session.isGuest) return <p class="hint">{session.plays ? "You are in: play." : "Waiting for the others …"}</p>;
+  if (session.room.isGuest) return <p class="hint">{session.plays ? "You are in: play." : "Waiting for the others …"}</p>;
   if (session.notes.all.some((note) => note.who === "machine")) return null;
   if (session.settings.mode === "continue" && !session.plays) {
     return <p class="hint">{session.prompt ? "The file is read. Press Start: the machine goes on from it." : "Drop a MIDI file here and press Start: the machine goes on from it."}</p>;
@@ -47,7 +47,7 @@ function Hint({ session }: { session: Session }) {
   return (
     <p class="hint">
       Play the key that glows, then the next: <b>A S D G D S A</b>. Or play anything.
-      <button class="plain" onClick={() => phrase.play(session)}>Play it for me</button>
+      <button class="plain" onClick={() => phrase.play(session.hands)}>Play it for me</button>
     </p>
   );
 }

@@ -6,27 +6,31 @@ import type { Keys } from "./keys";
 import { WORDS } from "./midi";
 import type { Session } from "./session";
 import { INSTRUMENTS, MOST_PARTS, SCALES, TONICS, type Part, type Settings } from "./settings";
+import { Shelf } from "./shelf";
+import type { Page } from "./transport";
 import { DRUMS } from "./wire";
 
 type Sliding = "density" | "dynamics" | "space" | "temperature";
 
-export function Panel({ session, keys }: { session: Session; keys: Keys }) {
+export function Panel({ page, keys }: { page: Page; keys: Keys }) {
+  const { session } = page;
   return (
     <>
       <Taste session={session} />
       <Parts session={session} />
       <Instrument session={session} keys={keys} />
+      <Shelf page={page} />
       <Meters session={session} />
     </>
   );
 }
 
 function Taste({ session }: { session: Session }) {
-  const { settings, isGuest } = session;
+  const { settings } = session;
   const [tonic = "", ...words] = settings.key.split(" ");
   const scale = words.join(" ") || "major";
   return (
-    <fieldset disabled={isGuest}>
+    <fieldset disabled={session.room.isGuest}>
       <legend>The machine</legend>
       <div class="row">
         <label>
@@ -74,7 +78,7 @@ function Parts({ session }: { session: Session }) {
   const { parts } = session.settings;
   const change = (index: number, patch: Partial<Part>) => session.change({ parts: parts.map((part, at) => (at === index ? { ...part, ...patch } : part)) });
   return (
-    <fieldset disabled={session.isGuest}>
+    <fieldset disabled={session.room.isGuest}>
       <legend>Its parts</legend>
       {parts.map((part, index) => (
         <div class="part" key={index}>
@@ -152,7 +156,7 @@ function Meters({ session }: { session: Session }) {
     ["Late notes", beat ? `${beat.late + playout.late}` : "–", "Left out because they came too late"],
     ["Rests", beat ? `${beat.rested}` : "–", "Times that the machine rested because it could not keep up"],
     ["Lateness p95", playout.lateness.length ? ms(percentile(playout.lateness, 0.95) * 1000, 1) : "–", "Of the machine's notes, by the audio clock"],
-    ["Key to sound", session.keyMs.length ? ms(percentile(session.keyMs, 0.95) + (sound?.context.baseLatency ?? 0) * 1000, 0) : "–", "From your key to the end of the audio graph (95 %); speakers come on top"],
+    ["Key to sound", session.hands.keyMs.length ? ms(percentile(session.hands.keyMs, 0.95) + (sound?.context.baseLatency ?? 0) * 1000, 0) : "–", "From your key to the end of the audio graph (95 %); speakers come on top"],
     ["Speakers", ms(sound && sound.context.outputLatency * 1000), "What the system says that its output takes"],
     ["Players", watch.status ? `${watch.status.sessions} of ${watch.status.max_sessions}` : "–", "Sessions that this server plays"],
     ["Busy", watch.status ? `${Math.round(watch.status.busy_share * 100)} %` : "–", "Share of the time that the engine computes"],

@@ -1,26 +1,31 @@
-// The player's side of a session: keys become notes with ticks, plans become sound, and a set survives what breaks.
+// The player's side of a session: plans become sound, settings become messages, and a set survives what breaks.
 // Owns the clock. Knows no DOM.
 
 import { Band } from "./band";
-import { Clock, meterOf, type Meter } from "./clock";
+import { channelOf } from "./channels";
+import { Clock, type Meter } from "./clock";
 import { Connection, type Link } from "./connection";
+import { Hands } from "./hands";
+import type { Light } from "./keys";
 import { Metronome } from "./metronome";
 import { Midi } from "./midi";
-import { promptBefore, readPrompt, writeSet, type Prompt, type Stretch, type Voice } from "./midifile";
-import { Notes, type Note } from "./notes";
+import { readPrompt, type Prompt } from "./midifile";
+import type { Note, Notes } from "./notes";
 import { Phrase } from "./phrase";
 import { Playout } from "./playout";
-import type { View } from "./roll";
-import { controlMessage, INSTRUMENTS, mutedParts, restarts, startMessage, YOU, type Settings } from "./settings";
-import { channelOf, type Sound } from "./sound";
+import { Replay } from "./replay";
+import { HUMAN_CHANNELS, Room } from "./room";
+import { PlayedSet } from "./set";
+import { controlMessage, mutedParts, restarts, startMessage, type Settings } from "./settings";
+import type { Sound } from "./sound";
+import { takeOf } from "./take";
+import { Takes } from "./takes";
 import { Watch } from "./watch";
-import { type Beat, type Plan, type PromptNote, type ServerMessage, type Start, type WatchMessage } from "./wire";
-import type { Light } from "./keys";
+import type { Beat, Plan, PromptNote, ServerMessage } from "./wire";
 
 const LEAD_S = 0.12; // from the start button to the first beat
 const NOTICE_MS = 6000;
-const REJOIN_MS = 1000;
-const HIGHEST_PART = 15; // a guest asks for this part, then for the ones below
+const KEEP_MS = 10_000; // so much of a set is lost at most, whatever happens to the page
 
 interface Surface {
   changed(): void;
@@ -28,34 +33,32 @@ interface Surface {
 }
 
 export class Session {
-  readonly notes = new Notes();
+  readonly set = new PlayedSet();
   readonly clock: Clock;
   readonly connection: Connection;
   readonly watch: Watch;
+  readonly room = new Room(this);
+  readonly hands = new Hands(this);
   readonly midi: Midi;
   readonly phrase = new Phrase();
   readonly playout: Playout;
   readonly band: Band;
+  readonly takes: Takes;
+  readonly replay: Replay;
   sound: Sound | null = null;
   isOn = false; // the first button was pressed
   notice = ""; // of what was refused
-  room = ""; // somebody else's session, which we joined or are about to
   prompt: Prompt | null = null;
   isFrozen = false;
   beat: Beat | null = null;
-  stretches: Stretch[] = [];
-  keyMs: number[] = []; // from a key to the synthesizer
   clockOffsetMs: number | null = null; // how far off the server believes our clock to be
-  private base = 0; // the tick of our set that is the server's tick 0
-  private you = YOU; // our part
-  private countIn = 0; // ticks
-  private held = new Map<number, number>(); // pitch -> velocity
   private noticeUntil = 0;
+  private keepAt = 0;
   private readonly metronome = new Metronome();
 
   constructor(
     public settings: Settings,
-    private readonly surface: Surface,
+    readonly surface: Surface,
   ) {
     this.clock = new Clock(settings.bpm);
     this.connection = new Connection({
@@ -64,15 +67,20 @@ export class Session {
       linked: (link) => this.linked(link),
       tick: () => this.wireTick(this.sound?.now ?? 0),
     });
-    this.watch = new Watch(() => this.heardNow, (message) => this.overhear(message));
+    this.watch = new Watch(() => this.heardNow, (message) => this.room.overhear(message));
     this.midi = new Midi({
-      down: (pitch, velocity, at) => this.down(pitch, velocity, at),
-      up: (pitch, at) => this.up(pitch, at),
-      pedal: (down, at) => this.pedal(down, at),
+      down: (pitch, velocity, at) => this.hands.down(pitch, velocity, at),
+      up: (pitch, at) => this.hands.up(pitch, at),
+      pedal: (down, at) => this.hands.pedal(down, at),
       plugged: () => this.surface.changed(),
     });
     this.band = new Band(this.midi, (part) => this.programOf(part), (pitch, on) => this.surface.light(pitch, "machine", on));
     this.playout = new Playout(this.band);
+    this.takes = new Takes(() => this.surface.changed());
+    this.replay = new Replay(surface.light, () => {
+      this.applyPrograms();
+      surface.changed();
+    });
   }
 
   // ---- the set ------------------------------------------------------------------------------------------
@@ -80,7 +88,7 @@ export class Session {
   /** The first button. In the handler of a click or key. */
   async turnOn(sound: Sound): Promise<void> {
     this.sound = this.band.sound = sound;
-    await sound.unlock(new Set([channelOf(YOU, 0), ...Array.from({ length: 4 }, (_, guest) => channelOf(HIGHEST_PART - guest, 0))]));
+    await sound.unlock(HUMAN_CHANNELS);
     sound.context.onstatechange = () => this.surface.changed();
     this.applyPrograms();
     this.isOn = true;
@@ -92,23 +100,37 @@ export class Session {
     return this.clock.runs;
   }
 
-  get isGuest(): boolean {
-    return this.room !== "";
+  get notes(): Notes {
+    return this.set.notes;
   }
 
   /** Bar 1 begins now, or with the count-in. */
   play(): void {
-    if (!this.sound || this.plays || this.isGuest) return;
+    if (!this.sound || this.plays || this.room.isGuest) return;
     this.begin(this.sound.heard(performance.now()) + LEAD_S);
   }
 
   stop(): void {
     this.silenceMachine();
     this.connection.close(); // the place is free for others
-    this.clock.stop();
-    if (!this.isGuest) this.connection.open();
-    this.room = "";
+    this.finish();
+    if (!this.room.isGuest) this.connection.open();
+    this.room.leave();
     this.surface.changed();
+  }
+
+  /** The set so far, among the takes. */
+  keep(): void {
+    this.keepAt = performance.now() + KEEP_MS;
+    const take = this.plays ? takeOf(this) : null;
+    const name = this.takes.list.find(({ at }) => at === take?.at)?.name;
+    if (take) void this.takes.keep({ ...take, name: name ?? take.name });
+  }
+
+  /** The set is over: it is kept, and time stands still. */
+  finish(): void {
+    this.keep();
+    this.clock.stop();
   }
 
   /** The machine comes to a close. */
@@ -126,10 +148,11 @@ export class Session {
 
   /** Everything is silent, whatever happens. */
   panic(): void {
+    this.replay.stop();
     this.silenceMachine();
     this.sound?.panic();
     this.midi.panic();
-    for (const pitch of [...this.held.keys()]) this.up(pitch, performance.now());
+    this.hands.lift();
     const tick = this.wireTick(this.heardNow);
     if (tick !== null) this.connection.send({ type: "transport", action: "stop", tick });
     this.isFrozen = false;
@@ -137,7 +160,7 @@ export class Session {
 
   change(patch: Partial<Settings>): void {
     Object.assign(this.settings, patch);
-    if (this.plays && !this.isGuest) {
+    if (this.plays && !this.room.isGuest) {
       const control = restarts(patch) ? null : controlMessage(this.settings, patch);
       if (restarts(patch)) this.beginAnew();
       else if (control) this.connection.send(control);
@@ -146,14 +169,13 @@ export class Session {
     this.surface.changed();
   }
 
-  private begin(zero: number): void {
+  /** Bar 1 begins at this audio time. */
+  begin(zero: number): void {
     const { settings } = this;
-    this.notes.clear();
+    this.replay.stop();
+    this.set.begin(settings);
     this.clock.bpm = settings.bpm;
     this.clock.set(0, zero);
-    this.base = 0;
-    this.stretches = [{ tick: 0, bpm: settings.bpm, meter: settings.meter }];
-    this.countIn = settings.countIn * this.meter.bar;
     this.metronome.reset();
     this.start(this.prompt?.notes ?? [], settings.countIn);
     this.surface.changed();
@@ -161,33 +183,15 @@ export class Session {
 
   // The server takes tempo and meter at the start only: it starts again at a line of ours, and is told what was before.
   private beginAnew(): void {
-    const { settings, meter, heardNow } = this;
-    const before = this.stretches.at(-1);
+    const { settings, heardNow, set } = this;
     const now = this.clock.tickAt(heardNow);
-    if (!before || now === null) return;
-    const grid = before.meter === settings.meter ? meter.bar : meter.beat;
-    const line = before.tick + Math.max(0, Math.floor((now - before.tick) / grid)) * grid;
+    if (now === null) return;
     this.silenceMachine();
     this.clock.retime(settings.bpm, heardNow);
-    if (before.bpm !== settings.bpm || before.meter !== settings.meter) {
-      this.stretches = [...this.stretches.filter(({ tick }) => tick < line), { tick: line, bpm: settings.bpm, meter: settings.meter }];
-    }
-    this.base = line;
-    this.countIn = 0;
-    this.start(promptBefore(this.notes.all.filter((note) => note.tick < line).map(asPrompt), line, meterOf(settings.meter).bar), 0);
-    this.tellSince(line);
-  }
-
-  // What the human has played since that tick, to a server that has not heard it.
-  private tellSince(line: number): void {
-    const strokes = this.notes.all.flatMap(({ who, tick, end, pitch, velocity }) => {
-      if (who !== "you" || tick < line) return [];
-      const down = { tick, pitch, velocity };
-      return end === null ? [down] : [down, { tick: end, pitch, velocity: 0 }];
-    });
-    strokes.sort((a, b) => a.tick - b.tick || a.velocity - b.velocity);
-    for (const stroke of strokes) {
-      this.connection.send({ type: "note", part: this.you, ...stroke, tick: stroke.tick - line });
+    set.turn(now, settings);
+    this.start(set.prompt(), 0);
+    for (const stroke of set.strokes()) {
+      this.connection.send({ type: "note", part: this.room.you, ...stroke, tick: stroke.tick - set.base });
     }
   }
 
@@ -207,63 +211,28 @@ export class Session {
   }
 
   get meter(): Meter {
-    return meterOf(this.stretches.at(-1)?.meter ?? this.settings.meter);
+    return this.set.meter(this.settings.meter);
   }
 
-  private wireTick(seconds: number): number | null {
+  /** In the server's ticks. */
+  wireTick(seconds: number): number | null {
     const tick = this.clock.tickAt(seconds);
-    return tick === null || tick < this.base ? null : Math.round(tick) - this.base;
+    return tick === null || tick < this.set.base ? null : Math.round(tick) - this.set.base;
   }
 
   /** Often, from a clock that also ticks in the background. */
   wake(): void {
     const now = performance.now();
     this.connection.wake(now);
+    if (this.plays && now > this.keepAt) this.keep();
     if (this.notice && now > this.noticeUntil) this.tell("");
     if (!this.sound) return;
     this.playout.wake(this.sound.now);
-    const counts = (this.clock.tickAt(this.sound.now) ?? 0) < this.countIn;
+    this.replay.wake(this.sound.now);
+    const counts = (this.clock.tickAt(this.sound.now) ?? 0) < this.set.countIn;
     if (this.plays && (this.settings.metronome || counts)) {
-      this.metronome.wake(this.sound, this.clock, this.stretches.at(-1)?.tick ?? 0, this.meter);
+      this.metronome.wake(this.sound, this.clock, this.set.stretches.at(-1)?.tick ?? 0, this.meter);
     }
-  }
-
-  // ---- the human ----------------------------------------------------------------------------------------
-
-  down(pitch: number, velocity: number, at: number): void {
-    if (!this.sound) return;
-    if (this.held.has(pitch)) this.up(pitch, at);
-    this.held.set(pitch, velocity);
-    this.sound.on(channelOf(this.you, 0), pitch, velocity);
-    this.keyMs = [...this.keyMs.slice(-99), performance.now() - at];
-    this.surface.light(pitch, "you", true);
-    const seconds = this.sound.heard(at);
-    if (!this.plays && !this.isGuest) this.begin(seconds);
-    const tick = this.clock.tickAt(seconds);
-    if (tick === null) return;
-    this.phrase.heard(pitch);
-    this.notes.press(Math.max(0, Math.round(tick)), this.you, pitch, velocity, "you");
-    this.tellNote(seconds, pitch, velocity);
-  }
-
-  up(pitch: number, at: number): void {
-    if (!this.held.delete(pitch) || !this.sound) return;
-    this.sound.off(channelOf(this.you, 0), pitch);
-    this.surface.light(pitch, "you", false);
-    const seconds = this.sound.heard(at);
-    this.notes.release(Math.round(this.clock.tickAt(seconds) ?? 0), this.you, pitch);
-    if (this.plays) this.tellNote(seconds, pitch, 0);
-  }
-
-  private pedal(down: boolean, at: number): void {
-    this.sound?.pedal(channelOf(this.you, 0), down);
-    const tick = this.wireTick(this.sound?.heard(at) ?? 0);
-    if (tick !== null) this.connection.send({ type: "pedal", tick, part: this.you, down });
-  }
-
-  private tellNote(seconds: number, pitch: number, velocity: number): void {
-    const tick = this.wireTick(seconds) ?? 0;
-    this.connection.send({ type: "note", tick, part: this.you, pitch, velocity });
   }
 
   // ---- the machine --------------------------------------------------------------------------------------
@@ -280,7 +249,7 @@ export class Session {
     const trip = at - beat.ping_ns / 1e6;
     const ours = this.wireTick(this.sound.now - trip / 2000);
     this.clockOffsetMs = ours === null ? null : ((beat.tick - ours) / this.clock.ticksPerSecond) * 1000;
-    if (!this.isGuest) return;
+    if (!this.room.isGuest) return;
     const first = !this.clock.runs;
     this.clock.follow(beat.tick, this.sound.now - trip / 2000);
     if (first) this.surface.changed();
@@ -288,8 +257,8 @@ export class Session {
 
   private follow(plan: Plan, at: number): void {
     for (const note of plan.add) {
-      const tick = note.tick + this.base;
-      if (tick >= this.countIn) this.notes.add({ ...note, tick }, at); // the count-in is ours
+      const tick = note.tick + this.set.base;
+      if (tick >= this.set.countIn) this.notes.add({ ...note, tick }, at); // the count-in is ours
     }
     for (const id of plan.commit) {
       const note = this.notes.commit(id, at);
@@ -305,7 +274,8 @@ export class Session {
     return this.playout.add({ ...note, on: this.clock.timeAt(tick), off: this.clock.timeAt(end ?? tick + 1) }, this.sound.now);
   }
 
-  private silenceMachine(): void {
+  /** What sounds ends, what was to come does not. */
+  silenceMachine(): void {
     const now = this.sound?.now ?? 0;
     this.playout.silence(now);
     this.sound?.hush();
@@ -319,13 +289,13 @@ export class Session {
     this.surface.changed();
   }
 
-  private programOf(part: number): number {
-    return this.hosts?.machine.find((each) => each.part === part)?.program ?? this.settings.parts[part - 1]?.program ?? 0;
+  programOf(part: number): number {
+    return this.room.start?.machine.find((each) => each.part === part)?.program ?? this.settings.parts[part - 1]?.program ?? 0;
   }
 
-  private applyPrograms(): void {
-    this.sound?.program(channelOf(this.you, 0), this.settings.program);
-    const parts = this.hosts?.machine ?? this.settings.parts.map(({ program }, index) => ({ part: index + 1, program }));
+  applyPrograms(): void {
+    this.sound?.program(channelOf(this.room.you, 0), this.settings.program);
+    const parts = this.room.start?.machine ?? this.settings.parts.map(({ program }, index) => ({ part: index + 1, program }));
     for (const { part, program } of parts) this.sound?.program(channelOf(part, program), program);
   }
 
@@ -333,19 +303,17 @@ export class Session {
 
   private linked(link: Link): void {
     if (link === "lost" || link === "refused") this.silenceMachine();
-    if (link === "refused") this.clock.stop();
+    if (link === "refused") this.finish();
     this.surface.changed();
   }
 
   private welcomed(resumed: boolean): void {
-    if (this.isGuest) this.join(HIGHEST_PART);
+    if (this.room.isGuest) this.room.join();
     else if (this.plays && !resumed) this.beginAnew();
   }
 
   private refused(code: string, reason: string): void {
-    if (this.isGuest && code === "bad_setting" && this.you > 1) this.join(this.you - 1);
-    else if (this.isGuest && (code === "session_over" || code === "no_session")) this.comeBack();
-    else if (code !== "full") this.tell(`The server says: ${reason}.`);
+    if (!this.room.refused(code) && code !== "full") this.tell(`The server says: ${reason}.`);
   }
 
   tell(notice: string): void {
@@ -354,59 +322,7 @@ export class Session {
     this.surface.changed();
   }
 
-  // ---- rooms --------------------------------------------------------------------------------------------
-
-  private get hosts(): Start | null {
-    return this.isGuest ? (this.watch.sessions.get(this.room)?.start ?? null) : null;
-  }
-
-  private join(part: number): void {
-    this.you = part;
-    this.clock.stop();
-    this.connection.send({ type: "join", session: this.room, player: { part, program: this.settings.program } });
-    this.adopt();
-  }
-
-  private adopt(): void {
-    const start = this.hosts;
-    if (!start) return;
-    this.clock.bpm = start.bpm;
-    this.stretches = [{ tick: 0, bpm: start.bpm, meter: start.meter }];
-    this.notes.clear();
-    this.applyPrograms();
-  }
-
-  private comeBack(): void {
-    this.clock.stop();
-    this.silenceMachine();
-    this.tell("Nobody plays in that room now; you are in as soon as somebody does.");
-    setTimeout(() => this.isGuest && this.connection.link === "on" && this.join(HIGHEST_PART), REJOIN_MS);
-  }
-
-  // Who else plays in our room is heard by way of the watchers.
-  private overhear(message: WatchMessage): void {
-    if (message.type === "note" && message.session === (this.room || this.connection.session) && this.isOn) {
-      const { tick, part, pitch, velocity } = message.note;
-      if (part === this.you) return;
-      const channel = channelOf(part === YOU && this.isGuest ? HIGHEST_PART - 3 : part, 0);
-      if (velocity) this.notes.press(tick + this.base, part, pitch, velocity, "guest");
-      else this.notes.release(tick + this.base, part, pitch);
-      if (velocity) this.sound?.on(channel, pitch, velocity);
-      else this.sound?.off(channel, pitch);
-      this.surface.light(pitch, "guest", velocity > 0);
-    } else if (message.type === "began" && message.session === this.room && this.clock.runs) {
-      this.adopt();
-    } else if (message.type !== "plan") {
-      this.surface.changed();
-    }
-  }
-
-  /** Another session, which one may watch: not ours. */
-  get others(): string[] {
-    return [...this.watch.sessions.keys()].filter((name) => name !== this.connection.session);
-  }
-
-  // ---- files and pictures -------------------------------------------------------------------------------
+  // ---- files -----------------------------------------------------------------------------------------------
 
   async drop(file: File): Promise<void> {
     try {
@@ -417,38 +333,4 @@ export class Session {
       this.tell((error as Error).message);
     }
   }
-
-  /** The set so far, as a MIDI file. */
-  file(): Uint8Array<ArrayBuffer> {
-    const program = (part: number) => (part === this.you ? this.settings.program : this.programOf(part));
-    const voices = [...new Set(this.notes.all.map((note) => note.part))].sort((a, b) => a - b).map((part): Voice => {
-      const who = this.notes.all.find((note) => note.part === part)?.who === "machine" ? "Machine" : "Human";
-      return { part, program: program(part), name: `${who} ${part + 1}: ${INSTRUMENTS[program(part)] ?? "piano"}` };
-    });
-    return writeSet(this.notes.all, this.stretches, voices, Math.round(this.clock.tickAt(this.heardNow) ?? Infinity));
-  }
-
-  /** What the roll shows: our set, or while none plays somebody else's. */
-  view(): View {
-    const watched = this.plays || this.notes.all.length ? undefined : this.watch.sessions.get(this.room || (this.others[0] ?? ""));
-    const clock = watched?.clock ?? this.clock;
-    const stretches = watched ? [{ tick: 0, bpm: watched.start.bpm, meter: watched.start.meter }] : this.stretches;
-    const chart = this.settings.chords === "follow" ? "" : this.settings.chords;
-    return {
-      notes: watched?.notes ?? this.notes,
-      now: clock.tickAt(this.heardNow) ?? this.lastTick,
-      stretches: (stretches.length ? stretches : [{ tick: 0, meter: this.settings.meter }]).map((each) => ({ tick: each.tick, meter: meterOf(each.meter) })),
-      chords: watched || !chart ? [] : chart.split("|").map((bar) => bar.trim()),
-    };
-  }
-
-  // A set that has ended stands still where it ended.
-  private get lastTick(): number {
-    return this.notes.all.reduce((last, note) => Math.max(last, note.end ?? note.tick), 0);
-  }
 }
-
-function asPrompt({ tick, end, part, pitch, velocity, who }: Note): PromptNote {
-  return { tick, duration: Math.max(1, (end ?? tick + 1) - tick), part: who === "guest" ? YOU : part, pitch, velocity };
-}
-

@@ -2,22 +2,15 @@
 // Human and machine have a bus each, so that either can be measured, and the machine silenced at once.
 
 import { WorkletSynthesizer } from "spessasynth_lib";
+import { LOUDNESS } from "./channels";
 import { DRUMS } from "./wire";
 
 const BANK = "band.sf3";
 const PROCESSOR = "built/synth.js";
-const DRUM_CHANNEL = 9;
-const LOUDNESS = 3; // the bank is quiet
 const HUSH_S = 0.25;
 const CLICK_S = 0.03;
 
 export type Side = "human" | "machine";
-
-/** Part 1 plays on channel 1 and so on; drums on 9, which the others step over. */
-export function channelOf(part: number, program: number): number {
-  if (program === DRUMS) return DRUM_CHANNEL;
-  return part < DRUM_CHANNEL ? part : (part + 1) % 16;
-}
 
 export class Sound {
   private readonly sides: Record<Side, { bus: GainNode; ear: AnalyserNode; samples: Float32Array<ArrayBuffer> }>;

@@ -1,6 +1,7 @@
 // The page: puts together what the other files are, and draws.
 
 import { render } from "preact";
+import { Files } from "./files";
 import { Keys } from "./keys";
 import { Over, type Load } from "./over";
 import { Panel } from "./panel";
@@ -8,7 +9,9 @@ import { Roll } from "./roll";
 import { Session } from "./session";
 import { fromLink, toLink } from "./settings";
 import { Sound } from "./sound";
-import { Modes, position, Transport, type Page } from "./transport";
+import { takeOf, type Take } from "./take";
+import { Modes, Transport, type Page } from "./transport";
+import { position, viewOf } from "./view";
 
 const REFRESH_MS = 500;
 const element = <Kind extends HTMLElement>(id: string) => document.getElementById(id) as Kind;
@@ -21,11 +24,11 @@ const session = new Session(fromLink(location.hash), {
   changed: refresh,
   light: (pitch, light, on) => {
     keys.light(pitch, light, on);
-    keys.hint(session.isOn && !session.isGuest ? session.phrase.next : null);
+    keys.hint(session.isOn && !session.room.isGuest ? session.phrase.next : null);
   },
 });
-session.room = new URLSearchParams(location.hash.slice(1)).get("join") ?? "";
-const keys = new Keys(element("piano"), session, refresh);
+session.room.name = new URLSearchParams(location.hash.slice(1)).get("join") ?? "";
+const keys = new Keys(element("piano"), session.hands, refresh);
 const roll = new Roll(element<HTMLCanvasElement>("roll"));
 
 const page: Page = {
@@ -39,15 +42,15 @@ const page: Page = {
     const dark = getComputedStyle(document.body).colorScheme.includes("dark");
     showTheme(dark ? "light" : "dark");
   },
-  save() {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([session.file()], { type: "audio/midi" }));
-    link.download = "tradefours.mid";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  files: new Files(refresh, (reason) => session.tell(reason)),
+  take: () => takeOf(session),
+  listen: (take) => void listen(take),
+  remove(take) {
+    if (session.replay.take?.at === take.at) session.replay.stop();
+    void session.takes.forget(take);
   },
   share: () => void copy(toLink(session.settings), "A link to these settings is on the clipboard."),
-  invite: () => void copy(`join=${session.room || session.connection.session}`, "The link is on the clipboard: who opens it plays along."),
+  invite: () => void copy(`join=${session.room.name || session.connection.session}`, "The link is on the clipboard: who opens it plays along."),
 };
 
 async function copy(hash: string, done: string): Promise<void> {
@@ -65,7 +68,15 @@ async function turnOn(): Promise<void> {
   await session.turnOn(loaded);
   if (localStorage.getItem("midi") === "granted") void session.midi.open();
   element("piano").focus();
-  keys.hint(session.isGuest ? null : session.phrase.next);
+  keys.hint(session.room.isGuest ? null : session.phrase.next);
+}
+
+async function listen(take: Take): Promise<void> {
+  const { replay } = session;
+  if (!session.isOn) await turnOn();
+  if (replay.take?.at === take.at) replay.stop();
+  else if (session.sound) replay.start(take, session.sound);
+  refresh();
 }
 
 function showTheme(theme: string | null): void {
@@ -83,14 +94,15 @@ function refresh(): void {
     render(<Transport page={page} />, element("transport"));
     render(<Modes session={session} />, element("modes"));
     render(<Over session={session} load={load} turnOn={() => void turnOn()} />, element("over"));
-    render(<Panel session={session} keys={keys} />, element("panel"));
+    render(<Panel page={page} keys={keys} />, element("panel"));
     if (session.midi.permission === "granted") localStorage.setItem("midi", "granted");
   });
 }
 
 function draw(at: number): void {
-  roll.draw(session.view(), at);
-  const text = position(session);
+  const view = viewOf(session);
+  roll.draw(view, at);
+  const text = position(view);
   const place = element("position");
   if (place.textContent !== text) place.textContent = text;
   requestAnimationFrame(draw);
@@ -121,6 +133,7 @@ addEventListener("drop", (event) => {
   const file = event.dataTransfer?.files[0];
   if (file) void session.drop(file);
 });
+document.addEventListener("visibilitychange", () => document.hidden && session.keep()); // it may be the last that we see
 addEventListener("pagehide", () => session.stop());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => roll.repaint());
 
@@ -136,4 +149,4 @@ Sound.load()
   .finally(refresh);
 
 // For whoever wants to look inside, the tests among them.
-Object.assign(window, { tradefours: { session, roll, keys } });
+Object.assign(window, { tradefours: { session, roll, keys, view: () => viewOf(session) } });

@@ -1,10 +1,12 @@
 // The bar at the top: start and stop, where we are, tempo and meter, and what to do with the set.
 
 import { Field } from "./field";
+import type { Files } from "./files";
 import { Icon } from "./icons";
 import { METERS, MODES, type Settings } from "./settings";
 import type { Session } from "./session";
-import { TICKS, type Mode } from "./wire";
+import type { Take } from "./take";
+import type { Mode } from "./wire";
 
 const TAPS_MS = 2000; // a longer pause begins anew
 const taps: number[] = [];
@@ -15,7 +17,12 @@ export interface Page {
   isPanelOpen: boolean;
   togglePanel(): void;
   toggleTheme(): void;
-  save(): void;
+  files: Files;
+  /** The set so far. */
+  take(): Take | null;
+  /** Played back, or no longer. */
+  listen(take: Take): void;
+  remove(take: Take): void;
   share(): void;
   invite(): void;
 }
@@ -26,7 +33,7 @@ export function Transport({ page }: { page: Page }) {
   return (
     <>
       <div class="group">
-        <button class="primary" disabled={!session.isOn || session.isGuest} onClick={() => (plays ? session.stop() : session.play())}>
+        <button class="primary" disabled={!session.isOn || session.room.isGuest} onClick={() => (plays ? session.stop() : session.play())}>
           <Icon name={plays ? "stop" : "play"} />
           {plays ? "Stop" : "Start"}
         </button>
@@ -34,11 +41,11 @@ export function Transport({ page }: { page: Page }) {
       </div>
       <Tempo session={session} />
       <div class="group end">
-        <button disabled={!plays || session.isGuest} class="toggle" aria-pressed={session.isFrozen} onClick={() => session.freeze(!session.isFrozen)} title="Its last bar, again and again">
+        <button disabled={!plays || session.room.isGuest} class="toggle" aria-pressed={session.isFrozen} onClick={() => session.freeze(!session.isFrozen)} title="Its last bar, again and again">
           <Icon name="freeze" />
           <span>Freeze</span>
         </button>
-        <button disabled={!plays || session.isGuest} onClick={() => session.end()} title="The machine comes to a last chord, within two bars">
+        <button disabled={!plays || session.room.isGuest} onClick={() => session.end()} title="The machine comes to a last chord, within two bars">
           <Icon name="end" />
           <span>End</span>
         </button>
@@ -46,10 +53,7 @@ export function Transport({ page }: { page: Page }) {
           <Icon name="panic" />
           <span>Panic</span>
         </button>
-        <button disabled={!session.notes.all.length} onClick={page.save} title="Save the set as a MIDI file, the players on tracks apart">
-          <Icon name="save" />
-          <span>Save .mid</span>
-        </button>
+        <Saving page={page} />
         <button onClick={page.share} title="Copy a link to these settings">
           <Icon name="share" />
           <span>Share</span>
@@ -69,11 +73,34 @@ export function Transport({ page }: { page: Page }) {
   );
 }
 
+function Saving({ page }: { page: Page }) {
+  const { files, session } = page;
+  const isEmpty = !session.notes.all.length;
+  const share = files.rendering && Math.floor(files.rendering.share * 100);
+  const save = (how: (take: Take) => void) => {
+    const take = page.take();
+    if (take) how(take);
+  };
+  return (
+    <>
+      <button disabled={isEmpty} onClick={() => save((take) => files.mid(take))} title="Save the set as a MIDI file, the players on tracks apart">
+        <Icon name="save" />
+        <span>Save .mid</span>
+      </button>
+      <button disabled={isEmpty || share !== null} onClick={() => save((take) => void files.wav(take))} title="Save the set as sound, a WAV file">
+        <Icon name="wave" />
+        <span>Save .wav</span>
+        {share !== null && <output aria-label="Done">{share} %</output>}
+      </button>
+    </>
+  );
+}
+
 function Tempo({ session }: { session: Session }) {
-  const { settings, isGuest } = session;
+  const { settings } = session;
   const set = (bpm: number) => bpm >= 20 && bpm <= 400 && session.change({ bpm });
   return (
-    <fieldset class="group" disabled={isGuest}>
+    <fieldset class="group" disabled={session.room.isGuest}>
       <legend>Tempo</legend>
       <button class="plain" aria-label="Slower" onClick={() => set(settings.bpm - 2)}>−</button>
       <Field label="Beats per minute" isNumber value={String(settings.bpm)} enter={(text) => set(Number(text))} />
@@ -99,9 +126,9 @@ function tap(at: number): number | null {
 }
 
 export function Modes({ session }: { session: Session }) {
-  const { settings, isGuest } = session;
+  const { settings } = session;
   return (
-    <fieldset class="modes" disabled={isGuest}>
+    <fieldset class="modes" disabled={session.room.isGuest}>
       <legend>What the machine does</legend>
       {(Object.keys(MODES) as Mode[]).map((mode) => (
         <label key={mode} title={MODES[mode].tells}>
@@ -123,20 +150,4 @@ function TradeBars({ settings, session }: { settings: Settings; session: Session
       {[1, 2, 4, 8].map((bars) => <option key={bars} value={bars}>{bars === 1 ? "1 bar each" : `${bars} bars each`}</option>)}
     </select>
   );
-}
-
-export function position(session: Session): string {
-  const tick = session.clock.tickAt(session.heardNow);
-  if (tick === null) return "1 · 1";
-  let bars = 0;
-  const stretches = session.view().stretches;
-  for (const [index, { tick: start, meter }] of stretches.entries()) {
-    const end = stretches[index + 1]?.tick ?? Infinity;
-    if (tick < end) {
-      const beats = Math.max(0, Math.floor((tick - start) / meter.beat));
-      return `${bars + Math.floor(beats / meter.beats) + 1} · ${(beats % meter.beats) + 1}`;
-    }
-    bars += Math.ceil((end - start) / meter.bar);
-  }
-  return `${bars + 1} · ${Math.floor(tick / TICKS) + 1}`;
 }
