@@ -14,14 +14,15 @@ ARG TORCH_INDEX=
 RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0
 
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py builder.py README.md LICENSE ./
 COPY music music
 COPY model model
 COPY streaming streaming
 COPY clients clients
 COPY server server
 COPY benchmarks benchmarks
-RUN pip install ".[server]"
+# The slim image has no compiler: the build fetches one for itself (builder.py), whose cache shall not stay.
+RUN ZIG_GLOBAL_CACHE_DIR=/tmp/zig pip install ".[server]" && rm -rf /tmp/zig build
 
 RUN useradd --uid 10001 --create-home tradefours
 USER 10001

@@ -1,4 +1,5 @@
-"""Builds the native engine with whatever C++ compiler is there; without one the install succeeds and torch serves.
+"""Builds the native engine with whatever C++ compiler is there, or was fetched; where that fails the install succeeds
+and torch serves.
 
 The library has a plain C interface and needs no header of Python's, so it is built by the compiler alone: each path's
 kernels with that processor's instructions, the rest for any.
@@ -12,23 +13,26 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+from builder import has_compiler, zig
+
 SOURCE = Path("model/engine/native/source")
-PATHS = {  # machine -> kernels -> flags of GCC and Clang, flags of MSVC
+# GCC 12 takes the unset halves of its own AVX-512 functions for a mistake of ours; Clang has no such warning.
+QUIET = ["-Wno-maybe-uninitialized", "-Wno-unknown-warning-option"]
+PATHS = {  # machine -> kernels -> kind of compiler -> flags
     "x86_64": {
-        "avx2": (["-mavx2", "-mfma"], ["/arch:AVX2"]),
-        "avx512": (
-            # GCC 12 takes the unset halves of its own AVX-512 functions for a mistake of ours.
-            ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", "-Wno-maybe-uninitialized"],
-            ["/arch:AVX512"],
-        ),
+        "avx2": {"unix": ["-mavx2", "-mfma"], "msvc": ["/arch:AVX2"]},
+        "avx512": {
+            "unix": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", *QUIET],
+            "msvc": ["/arch:AVX512"],
+        },
     },
-    "arm64": {"neon": (["-march=armv8.2-a+dotprod"], [])},
+    "arm64": {"neon": {"unix": ["-march=armv8.2-a+dotprod"], "zig": ["-mcpu=generic+v8_2a+dotprod"]}},
 }
 MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
-COMMON = (
-    ["-std=c++17", "-O3", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-g0"],
-    ["/std:c++17", "/O2", "/EHsc"],
-)
+COMMON = {
+    "unix": ["-std=c++17", "-O3", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-g0"],
+    "msvc": ["/std:c++17", "/O2", "/EHsc"],
+}
 
 
 class BuildEngine(build_ext):
@@ -39,20 +43,25 @@ class BuildEngine(build_ext):
         return str(Path(*fullname.split("."))) + suffix
 
     def build_extension(self, ext: Extension) -> None:
-        msvc = self.compiler.compiler_type == "msvc"
-        kernels = {"plain": ([], []), **PATHS.get(MACHINES.get(platform.machine().lower(), ""), {})}
-        flags = {SOURCE / f"kernels_{name}.cpp": both[msvc] for name, both in kernels.items()}
+        compiler, kind = (self.compiler, self.compiler.compiler_type) if has_compiler() else (zig(), "zig")
+        kernels = {"plain": dict[str, list[str]](), **PATHS.get(MACHINES.get(platform.machine().lower(), ""), {})}
+        flags = {SOURCE / f"kernels_{name}.cpp": _of(kind, each) for name, each in kernels.items()}
         flags |= {SOURCE / f"{name}.cpp": [] for name in ("decoder", "draw", "engine", "paths")}
 
         def compiled(source: Path) -> str:
-            postargs = COMMON[msvc] + flags[source]
-            return self.compiler.compile([str(source)], output_dir=self.build_temp, extra_postargs=postargs)[0]
+            postargs = _of(kind, COMMON) + flags[source]
+            return compiler.compile([str(source)], output_dir=self.build_temp, extra_postargs=postargs)[0]
 
         with ThreadPoolExecutor() as pool:
             objects = list(pool.map(compiled, flags))
         to = Path(self.get_ext_fullpath(ext.name))
         to.parent.mkdir(parents=True, exist_ok=True)
-        self.compiler.link_shared_object(objects, str(to), target_lang="c++")
+        compiler.link_shared_object(objects, str(to), target_lang="c++")
+
+
+def _of(kind: str, flags: dict[str, list[str]]) -> list[str]:
+    """Every compiler but Microsoft's is much like GCC."""
+    return flags.get(kind, [] if kind == "msvc" else flags.get("unix", []))
 
 
 setup(

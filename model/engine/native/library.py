@@ -75,7 +75,7 @@ def library() -> ctypes.CDLL:
                 return _declared(ctypes.CDLL(str(path)))
             except OSError as error:
                 raise NativeUnavailable(f"expected a library that loads at {path}, got: {error}") from error
-    raise NativeUnavailable("expected the native engine, got none: it is built where a C++ compiler is, by make setup")
+    raise NativeUnavailable("expected the native engine, got none: make setup builds it, and says why where it cannot")
 
 
 def paths() -> tuple[str, ...]:

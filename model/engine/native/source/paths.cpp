@@ -2,29 +2,36 @@
 
 #if defined(_MSC_VER) && defined(_M_X64)
 #include <intrin.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
 
 namespace {
+// The processor is asked, not __builtin_cpu_supports: some of Clang's libraries answer no to everything.
 #if defined(__x86_64__) || defined(_M_X64)
-#if defined(_MSC_VER) && !defined(__clang__)
-bool has(int leaf, int which, int bit) {
-    int words[4];
-    __cpuidex(words, leaf, 0);
-    return words[which] >> bit & 1;
-}
-bool system_keeps(unsigned long long state) { return has(1, 2, 27) && (_xgetbv(0) & state) == state; }
-bool has_avx2() { return system_keeps(6) && has(7, 1, 5) && has(1, 2, 12); }
-bool has_avx512() { return system_keeps(0xe6) && has(7, 1, 16) && has(7, 1, 17) && has(7, 1, 30) && has(7, 2, 11); }
+#if defined(_MSC_VER)
+void ask(int leaf, unsigned* words) { __cpuidex(reinterpret_cast<int*>(words), leaf, 0); }
+unsigned long long kept_states() { return _xgetbv(0); }
 #else
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-bool has_avx512() {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vnni");
+void ask(int leaf, unsigned* words) { __get_cpuid_count(leaf, 0, words, words + 1, words + 2, words + 3); }
+unsigned long long kept_states() {
+    unsigned low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low | static_cast<unsigned long long>(high) << 32;
 }
 #endif
+bool has(int leaf, int which, int bit) {
+    unsigned words[4] = {};
+    ask(leaf, words);
+    return words[which] >> bit & 1;
+}
+bool system_keeps(unsigned long long states) { return has(1, 2, 27) && (kept_states() & states) == states; }
+bool has_avx2() { return system_keeps(6) && has(7, 1, 5) && has(1, 2, 12); }
+bool has_avx512() {  // foundation, doublewords, bytes and words, short vectors, VNNI
+    return system_keeps(0xe6) && has(7, 1, 16) && has(7, 1, 17) && has(7, 1, 30) && has(7, 1, 31) && has(7, 2, 11);
+}
 #elif defined(__aarch64__) && defined(__linux__)
 bool has_dotprod() { return getauxval(AT_HWCAP) >> 20 & 1; }  // HWCAP_ASIMDDP
 #elif defined(__aarch64__)
