@@ -18,9 +18,12 @@ from music.score import Note, Score
 from music.time import MeterChange, MeterMap, Tempo, TempoMap, Tick
 
 S = TypeVar("S", bound=EngineSequence)
+# From the state, the absolute grid step at which its window begins, and what is asked beyond grammar.
+Shape = Callable[[State, int, Limits], Draw]
 
 NOTE_TOKENS = len(Attribute)  # position, part, pitch, velocity, duration
 SMALLEST_CAPACITY = 128  # half of it holds a header of 16 parts and a few notes
+STRETCH = 1 << 48  # between the seeds of contexts that follow one another, so that the dice do not fall alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,12 @@ class Prompt:
     tokens: tuple[int, ...]
     state: State  # after them
     start: int  # absolute grid step of its first bar
+    meters: MeterMap  # from there on
+
+
+def plain(sampling: Sampling) -> Shape:
+    """Whatever the grammar allows."""
+    return lambda state, _, limits: Draw(allowed=allowed(state, limits), sampling=sampling)
 
 
 def continue_score(
@@ -60,13 +69,15 @@ def continuation(
     seed: int,
     style: str | None = None,
     parts: int = ALL_PARTS,
+    shape: Shape | None = None,
     progress: Callable[[], object] = lambda: None,
 ) -> Writer[S, Score]:
-    """`continue_score` as a writer, so that several may share the engine. Bit i of `parts`: part i may play."""
-    if bars < 1:
-        raise BadSetting(f"expected at least one bar to write, got {bars}")
-    if engine.capacity < SMALLEST_CAPACITY:
-        raise BadSetting(f"expected an engine that holds {SMALLEST_CAPACITY} tokens, got {engine.capacity}")
+    """`continue_score` as a writer, so that several may share the engine. Bit i of `parts`: part i may play.
+
+    `shape`, where it is given, makes the draws in the place of `sampling`.
+    """
+    check_order(engine, bars)
+    shape = shape or plain(sampling)
     limits = Limits(parts=parts, may_end=False)  # neither the end nor another meter
     known = replace(score, notes=tuple(unison_free(score.notes)))
     line = _write(known, 0, None, style).state.bar_end
@@ -76,19 +87,27 @@ def continuation(
     end = line + bars * bar_steps(meter_index(meter))
     added: list[Note] = []
     while line < end:
-        prompt = _prompt(known, line, engine.capacity // 2, style)
+        prompt = prompt_through(known, line, engine.capacity // 2, style)
         sequence = engine.open(seed)
         try:
-            notes, line = yield from _fill(engine, sequence, prompt, end, limits, sampling, progress)
+            notes, line = yield from _fill(engine, sequence, prompt, end, limits, shape, progress)
         finally:
             sequence.close()
         added += notes
         known = replace(known, notes=(*known.notes, *notes))
-        seed += 1  # else the dice would fall as they did after the last prompt
+        seed += STRETCH
     return replace(score, notes=tuple(sorted((*score.notes, *added))), meters=known.meters)
 
 
-def _prompt(known: Score, line: int, room: int, style: str | None) -> Prompt:
+def check_order(engine: Engine[S], bars: int) -> None:
+    """Raises BadSetting for what no engine, or not this one, can write."""
+    if bars < 1:
+        raise BadSetting(f"expected at least one bar to write, got {bars}")
+    if engine.capacity < SMALLEST_CAPACITY:
+        raise BadSetting(f"expected an engine that holds {SMALLEST_CAPACITY} tokens, got {engine.capacity}")
+
+
+def prompt_through(known: Score, line: int, room: int, style: str | None = None) -> Prompt:
     """The last bars that fit, through the bar that begins at step `line`: as far as `known` has notes in it."""
     whole = _write(known, 0, line, style)
     state, bars = State(), []
@@ -122,7 +141,7 @@ def _write(known: Score, start: int, line: int | None, style: str | None) -> Pro
         tokens += encoder.note(note)
     if line is not None:
         tokens += encoder.seek(line - start)
-    return Prompt(tuple(tokens), encoder.state, start)
+    return Prompt(tuple(tokens), encoder.state, start, encoder.meters)
 
 
 def _fill(
@@ -131,15 +150,14 @@ def _fill(
     prompt: Prompt,
     end: int,
     limits: Limits,
-    sampling: Sampling,
+    shape: Shape,
     progress: Callable[[], object],
 ) -> Writer[S, tuple[list[Note], int]]:
     """Write until step `end`, or until the engine is full. Returns the notes, and the bar line after which to go on."""
     state, append, length = prompt.state, prompt.tokens, 0
     notes: list[Note] = []
     while True:
-        draw = Draw(allowed=allowed(state, limits), sampling=sampling)
-        token = yield sequence, Step(keep=length, append=append, draw=draw)
+        token = yield sequence, Step(keep=length, append=append, draw=shape(state, prompt.start, limits))
         assert token is not None
         length += len(append)
         if token in BAR:
