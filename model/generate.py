@@ -4,7 +4,7 @@ The network is given the score's last bars in half of its context, and writes in
 it begins again with the last bars, its own among them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -69,52 +69,92 @@ def continuation(
     seed: int,
     style: str | None = None,
     parts: int = ALL_PARTS,
-    shape: Shape | None = None,
     progress: Callable[[], object] = lambda: None,
 ) -> Writer[S, Score]:
-    """`continue_score` as a writer, so that several may share the engine. Bit i of `parts`: part i may play.
+    """`continue_score` as a writer, so that several may share the engine. Bit i of `parts`: part i may play."""
+    order = Continuation.of(score, bars=bars, capacity=engine.capacity, style=style, parts=parts)
+    added = yield from order.write(engine, plain(sampling), seed, progress)
+    return order.whole(added)
 
-    `shape`, where it is given, makes the draws in the place of `sampling`.
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """What is to be written, made ready: the whole score is read once, however often it is continued.
+
+    Making it and `whole` take time for a long score; `write` takes none beside what the engine takes.
     """
-    check_order(engine, bars)
-    shape = shape or plain(sampling)
-    limits = Limits(parts=parts, may_end=False)  # neither the end nor another meter
-    known = replace(score, notes=tuple(unison_free(score.notes)))
-    line = _write(known, 0, None, style).state.bar_end
-    # Meters that change after the last note would move the bar lines of the new ones.
-    known = replace(known, meters=tuple(change for change in score.meters if change.tick <= line * TICKS_PER_STEP))
-    meter = MeterMap(known.meters).bar_at(Tick(line * TICKS_PER_STEP)).meter
-    end = line + bars * bar_steps(meter_index(meter))
-    added: list[Note] = []
-    while line < end:
-        prompt = prompt_through(known, line, engine.capacity // 2, style)
-        sequence = engine.open(seed)
-        try:
-            notes, line = yield from _fill(engine, sequence, prompt, end, limits, shape, progress)
-        finally:
-            sequence.close()
-        added += notes
-        known = replace(known, notes=(*known.notes, *notes))
-        seed += STRETCH
-    return replace(score, notes=tuple(sorted((*score.notes, *added))), meters=known.meters)
+
+    score: Score
+    near: Score  # what of it the network can still hear
+    prompt: Prompt
+    line: int  # where new notes begin, and
+    end: int  # end: absolute grid steps
+    limits: Limits
+    style: str | None
+
+    @classmethod
+    def of(
+        cls, score: Score, *, bars: int, capacity: int, style: str | None = None, parts: int = ALL_PARTS
+    ) -> "Continuation":
+        check_order(bars, capacity)
+        known = replace(score, notes=tuple(unison_free(score.notes)))
+        line = _write(known, 0, None, style).state.bar_end
+        # Meters that change after the last note would move the bar lines of the new ones.
+        kept = tuple(change for change in score.meters if change.tick <= line * TICKS_PER_STEP)
+        known = replace(known, meters=kept)
+        meter = MeterMap(kept).bar_at(Tick(line * TICKS_PER_STEP)).meter
+        end = line + bars * bar_steps(meter_index(meter))
+        prompt = prompt_through(known, line, capacity // 2, style=style)
+        limits = Limits(parts=parts, may_end=False)  # neither the end nor another meter
+        near = since(known, prompt.start)
+        return cls(replace(score, meters=kept), near, prompt, line, end, limits, style)
+
+    def write(
+        self, engine: Engine[S], shape: Shape, seed: int, progress: Callable[[], object] = lambda: None
+    ) -> Writer[S, list[Note]]:
+        """The new notes."""
+        known, prompt, line, added = self.near, self.prompt, self.line, list[Note]()
+        while True:
+            sequence = engine.open(seed)
+            try:
+                notes, line = yield from _fill(engine, sequence, prompt, self.end, self.limits, shape, progress)
+            finally:
+                sequence.close()
+            added += notes
+            if line >= self.end:
+                return added
+            known = since(replace(known, notes=(*known.notes, *notes)), prompt.start)
+            prompt = prompt_through(known, line, engine.capacity // 2, begin=prompt.start, style=self.style)
+            seed += STRETCH
+
+    def whole(self, added: Iterable[Note]) -> Score:
+        return replace(self.score, notes=tuple(sorted((*self.score.notes, *added))))
 
 
-def check_order(engine: Engine[S], bars: int) -> None:
-    """Raises BadSetting for what no engine, or not this one, can write."""
+def since(known: Score, step: int) -> Score:
+    """Without the notes before `step`."""
+    return replace(known, notes=tuple(note for note in known.notes if note.onset >= step * TICKS_PER_STEP))
+
+
+def check_order(bars: int, capacity: int) -> None:
+    """Raises BadSetting for what no engine, or not one that holds `capacity` tokens, can write."""
     if bars < 1:
         raise BadSetting(f"expected at least one bar to write, got {bars}")
-    if engine.capacity < SMALLEST_CAPACITY:
-        raise BadSetting(f"expected an engine that holds {SMALLEST_CAPACITY} tokens, got {engine.capacity}")
+    if capacity < SMALLEST_CAPACITY:
+        raise BadSetting(f"expected an engine that holds {SMALLEST_CAPACITY} tokens, got {capacity}")
 
 
-def prompt_through(known: Score, line: int, room: int, style: str | None = None) -> Prompt:
-    """The last bars that fit, through the bar that begins at step `line`: as far as `known` has notes in it."""
-    whole = _write(known, 0, line, style)
+def prompt_through(known: Score, line: int, room: int, *, begin: int = 0, style: str | None = None) -> Prompt:
+    """The last bars that fit, through the bar that begins at step `line`: as far as `known` has notes in it.
+
+    None before the bar line `begin`, where an earlier prompt of the same music began: later ones begin no sooner.
+    """
+    whole = _write(known, begin, line, style)
     state, bars = State(), []
     for i, token in enumerate(whole.tokens):
         state = advance(state, token)
         if token in BAR:
-            bars.append((i, state.bar_start))
+            bars.append((i, begin + state.bar_start))
     header = bars[0][0]
     for i, start in bars:
         if header + len(whole.tokens) - i <= room:

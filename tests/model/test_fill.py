@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model.engine.together import run_together
 from model.engine.torch_engine import TorchEngine, TorchSequence
 from model.engine.work import Sampling, Step
-from model.fill import as_before, filling, machine_first
+from model.fill import Filling, as_before, machine_first
 from model.generate import plain
 from model.networks.config import Sharing
 from model.tokens.codec import on_grid
@@ -26,8 +26,8 @@ SHAPE = plain(Sampling())
 
 
 def fill(engine: TorchEngine, score: Score, machines: int, first: int, end: int, seed: int = 0) -> Score:
-    writer = filling(engine, score, machines=machines, first=Tick(first), end=Tick(end), shape=SHAPE, seed=seed)
-    return run_together(engine, [writer], at_once=1)[0]
+    order = Filling.of(score, machines=machines, first=Tick(first), end=Tick(end), capacity=engine.capacity)
+    return order.whole(run_together(engine, [order.write(engine, SHAPE, seed)], at_once=1)[0])
 
 
 def engine(context: int = 256) -> TorchEngine:
@@ -86,17 +86,8 @@ def test_meters_that_change_are_told_at_their_bar_lines() -> None:
 def test_progress_is_told_for_every_bar() -> None:
     told = list[int]()
     shared = engine(context=512)
-    writer = filling(
-        shared,
-        tune(4),
-        machines=1,
-        first=Tick(0),
-        end=Tick(4 * BAR_TICKS),
-        shape=SHAPE,
-        seed=0,
-        progress=lambda: told.append(1),
-    )
-    run_together(shared, [writer], at_once=1)
+    order = Filling.of(tune(4), machines=1, first=Tick(0), end=Tick(4 * BAR_TICKS), capacity=512)
+    run_together(shared, [order.write(shared, SHAPE, 0, lambda: told.append(1))], at_once=1)
     assert len(told) == 4
 
 
