@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Response, WebSocket
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
+from platformdirs import user_state_path
 
 from clients.live import tradefours_version
 from model.engine.work import Engine
@@ -18,6 +19,9 @@ from server.connection import LiveConnection
 from server.guard import LOOPBACK_NAMES, Guard
 from server.host import SessionHost
 from server.journals import Journals
+from server.rest.jobs import Jobs
+from server.rest.problems import Problem, add_problems
+from server.rest.routes import add_rest, answers
 from server.settings import Settings, is_loopback
 from server.stage import Stage
 from server.watch import Gallery, WatchConnection
@@ -35,16 +39,19 @@ def build_app(
     stage = Stage(settings=settings, host=host, gallery=gallery, model=model_name, backend=backend, weights=weights)
     if settings.journal:
         stage.journals = Journals(settings.journal, most_mb=settings.journal_mb, most_days=settings.journal_days)
+    stage.jobs = jobs = _jobs(settings, host, model_name, weights)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         host.start()
         if stage.journals:
             stage.journals.start()
+        await jobs.start()
         telling = asyncio.create_task(gallery.tell(stage.status))
         yield
         telling.cancel()
         await stage.clear("the server is stopping")
+        await jobs.close()
         await asyncio.to_thread(host.stop)  # it waits for the engine, and nobody else shall
         if stage.journals:
             await asyncio.to_thread(stage.journals.stop)
@@ -55,9 +62,17 @@ def build_app(
     app.add_middleware(Guard, names=LOOPBACK_NAMES | {settings.host} if is_loopback(settings.host) else None)
     _add_health(app, stage)
     _add_recordings(app, stage)
+    add_rest(app, stage, jobs)
+    add_problems(app)
     _add_sockets(app, stage)
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
+
+
+def _jobs(settings: Settings, host: SessionHost, model: str, weights: str) -> Jobs:
+    folder = settings.generations or user_state_path("tradefours") / "generations" / str(settings.port)
+    hours, mb = settings.generations_hours, settings.generations_mb
+    return Jobs(folder, host, model=model, weights=weights, most=settings.max_generations, hours=hours, mb=mb)
 
 
 def _add_health(app: FastAPI, stage: Stage) -> None:
@@ -66,7 +81,7 @@ def _add_health(app: FastAPI, stage: Stage) -> None:
         """The process is alive."""
         return {"status": "alive", "version": tradefours_version()}
 
-    @app.get("/ready")
+    @app.get("/ready", responses={503: {"description": "Nobody can play."}})
     async def ready() -> JSONResponse:
         """Somebody can play: 200. Nobody can: 503, with the reason."""
         body = {
@@ -81,7 +96,11 @@ def _add_health(app: FastAPI, stage: Stage) -> None:
 
 
 def _add_recordings(app: FastAPI, stage: Stage) -> None:
-    @app.get("/v1/sessions/{session}.mid")
+    @app.get(
+        "/v1/sessions/{session}.mid",
+        response_class=Response,
+        responses=answers(404, content={"audio/midi": {"schema": {"type": "string", "format": "binary"}}}),
+    )
     async def recording(session: str) -> Response:
         """What was played, as a MIDI file; of sessions that are over, the newest are kept, and those with a journal."""
         seat = stage.played.get(session)
@@ -90,7 +109,8 @@ def _add_recordings(app: FastAPI, stage: Stage) -> None:
             score = await asyncio.to_thread(stage.host.recorded(seat))
             content = await asyncio.to_thread(write_midi, score)
         if content is None:
-            return PlainTextResponse(f"expected a session that plays or has played lately, got {session!r}", 404)
+            detail = f"expected a session that plays or has played lately, got {session!r}"
+            raise Problem(404, "not_found", detail)
         return Response(content, media_type="audio/midi")
 
 

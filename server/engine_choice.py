@@ -7,6 +7,7 @@ from typing import Final
 from model.engine.backends import AnyEngine, make_engine
 from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms
 from model.registry import fingerprint, load, shipped_by_size
+from server.batch import SEQUENCES
 from server.serve import LoadedEngine
 from server.settings import AUTO, Settings
 
@@ -35,6 +36,6 @@ def with_head_room(settings: Settings, names: Sequence[str]) -> LoadedEngine:
 
 def _engine(settings: Settings, name: str) -> AnyEngine:
     # Two sequences for each player, as contexts take over from one another; and one more: a session that begins
-    # anew overlaps with its predecessor.
-    most = 2 * settings.max_sessions + 1
+    # anew overlaps with its predecessor. What is written besides has its own, so that it takes no player's.
+    most = 2 * settings.max_sessions + 1 + SEQUENCES
     return make_engine(load(name), backend=settings.engine, threads=settings.threads, max_sequences=most)

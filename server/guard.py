@@ -1,16 +1,18 @@
 """Who may knock at all, and what a browser may do with the answer. Knows no route.
 
-A page of another site must reach a musician's machine neither by WebSocket (Origin) nor through a name that
-it points at 127.0.0.1 (Host).
+A page of another site must reach a musician's machine neither by WebSocket or a form that it posts (Origin), nor
+through a name that it points at 127.0.0.1 (Host).
 """
 
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.rest.problems import Problem
+
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 SECURITY_HEADERS: Final = {
     # WebAssembly, of our own files alone: the studio's synthesizer unpacks its sounds with it. No eval, nothing inline.
@@ -35,7 +37,8 @@ class Guard:
             return
         objection = self._objection(scope)
         if objection:
-            await PlainTextResponse(objection, 403)(scope, receive, send)
+            problem = Problem(403, "forbidden", objection).response()
+            await problem(scope, receive, send)
             return
 
         async def send_guarded(message: Message) -> None:
@@ -50,7 +53,8 @@ class Guard:
         host, origin = headers.get("host", ""), headers.get("origin")
         if self._names is not None and _name(host) not in self._names:
             return f"expected a Host among {', '.join(sorted(self._names))}, got {host!r}"
-        if scope["type"] == "websocket" and origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        changes = scope["type"] == "websocket" or scope["method"] not in READING
+        if changes and origin is not None and origin.lower().partition("://")[2] != host.lower():
             return f"expected a page of this server or no Origin, got {origin!r}"
         return None
 

@@ -1,4 +1,4 @@
-"""The sessions that play now, and the one thread that computes for all of them.
+"""The sessions that play now, and the one thread that computes for all of them; and for pieces, where it has time.
 
 The event loop calls the public methods; they take a lock that the engine thread holds for short stretches of
 Python only, never while the engine computes. Answers come back by each session's `emit`. Knows no socket.
@@ -7,7 +7,7 @@ Python only, never while the engine computes. Answers come back by each session'
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from model.engine.work import BadStep, Engine, EngineFull, EngineSequence
 from music.errors import TradefoursError
 from music.score import Score
 from music.time import Nanos, Tick
+from server.batch import IDLE_TOKENS, SHARED_TOKENS, Batch, Piece
 from server.journals import Journal
 from server.numbers import HostStatus, Numbers
 from server.seat import Emit, Heard, Job, Refused, Seat
@@ -52,6 +53,7 @@ class SessionHost:
         self._lock = threading.Condition()  # guards everything below; notified when the engine thread has news
         self._seats: list[Seat] = []
         self._abandoned: list[EngineSequence] = []
+        self._batch = Batch()
         self._numbers = Numbers()
         self._urgent_turns = 0
         self._failure: str | None = None
@@ -156,6 +158,19 @@ class SessionHost:
             self._drop(seat)
             self._tell()
 
+    def write(self, pieces: Sequence[Piece]) -> None:
+        """Let these be written in turns that no session wants. Their `ended` is called in the engine's thread."""
+        with self._lock:
+            if self._failure:
+                raise Refused("engine_failed", self._failure)
+            self._batch.add(pieces)
+            self._tell()
+
+    @property
+    def capacity(self) -> int:
+        """The most tokens that the engine holds of a piece."""
+        return self._capacity
+
     def status(self) -> HostStatus:
         with self._lock:
             now = self._now()
@@ -189,7 +204,17 @@ class SessionHost:
                 self._numbers.ran(sum(token is not None for token in tokens), began, ended)
                 self._accept(work, tokens)
             self._emit()
-        return bool(work)
+        return bool(work) or self._write_batch()
+
+    def _write_batch(self) -> bool:
+        """No session has anything to compute. Whoever plays next waits for a few tokens at most."""
+        if not self._batch.has_work:
+            return False
+        began = self._now()
+        drawn = self._batch.turn(self._engine, SHARED_TOKENS if self._seats else IDLE_TOKENS)
+        with self._lock:
+            self._numbers.ran(drawn, began, self._now())
+        return True
 
     def _loop(self) -> None:
         try:
@@ -334,9 +359,11 @@ class SessionHost:
             for seat in list(self._seats):
                 self._drop(seat)
                 seat.emit(ErrorMessage(code="engine_failed", reason=self._failure, fatal=True))
+            self._batch.fail(TradefoursError(self._failure))
 
     def _leave(self) -> None:
         with self._lock:
+            self._batch.close()
             for seat in list(self._seats):
                 self._drop(seat)
             for sequence in self._abandoned:

@@ -44,6 +44,12 @@ class Settings(BaseModel):
     )
     journal_mb: int = Field(default=512, ge=1, le=1_000_000, description="Size of that folder; the oldest sets go.")
     journal_days: int = Field(default=30, ge=1, le=36_500, description="Age of a set that goes.")
+    generations: Path | None = Field(
+        default=None, description="Folder to keep generations in; None: the user's own state folder, one for each port."
+    )
+    max_generations: int = Field(default=128, ge=1, le=10_000, description="Generations that wait or are written.")
+    generations_hours: int = Field(default=24, ge=1, le=8760, description="Their results can be had for so long.")
+    generations_mb: int = Field(default=512, ge=1, le=1_000_000, description="Size of the results; the oldest go.")
 
     @model_validator(mode="after")
     def _public_on_purpose_only(self) -> Self:

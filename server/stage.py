@@ -13,6 +13,7 @@ from server.watch import Gallery, WatchStatus
 
 if TYPE_CHECKING:
     from server.conversation import Conversation
+    from server.rest.jobs import Jobs
 
 REMEMBERED: Final = 64  # sessions whose recordings can be had
 GOODBYE_S: Final = 1.5  # clients have this long to take their leave
@@ -35,6 +36,7 @@ class Stage:
     backend: str
     weights: str = ""  # their fingerprint
     journals: Journals | None = None
+    jobs: "Jobs | None" = None
     is_closing: bool = False
     connections: set[Leaving] = field(default_factory=set)
     seats: dict[str, Seat] = field(default_factory=dict)  # of the live sessions, by their names
@@ -76,6 +78,8 @@ class Stage:
     async def clear(self, reason: str) -> None:
         """Let nobody in, and see everybody out."""
         self.is_closing = True
+        if self.jobs:
+            self.jobs.let_go()
         leaving = list(self.connections)
         for connection in leaving:
             connection.say_goodbye(reason)

@@ -42,7 +42,9 @@ class FakeEngine:
         return self.sequences[-1]
 
     def fork(self, sequence: FakeSequence, seed: int) -> FakeSequence:
-        return self.open(seed)
+        copy = self.open(seed)
+        copy.length = sequence.length
+        return copy
 
     def run(self, work: Sequence[tuple[FakeSequence, Step]]) -> list[int | None]:
         if self.breaks:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -64,7 +65,11 @@ async def heard(socket: ClientConnection, kind: str) -> Any:
 
 @contextmanager
 def run_server(**settings: Any) -> Iterator[Running]:
-    chosen = Settings(port=0, **settings)
+    with TemporaryDirectory() as folder:
+        yield from _run(Settings(port=0, **{"generations": folder, **settings}))
+
+
+def _run(chosen: Settings) -> Iterator[Running]:
     engine = FakeEngine()
     app = build_app(chosen, engine, "fake", "dice")
     ready = threading.Event()

@@ -12,7 +12,7 @@ import pytest
 
 from music.files import read_midi, save_midi
 from server.cli import app
-from server.generate import bar_after, bars_on, first_bars
+from server.composing import bar_after, bars_on, first_bars
 from tests.conftest import ROOT
 from tests.model.training.made_corpus import made_archive, scale_score
 

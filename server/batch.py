@@ -1,0 +1,159 @@
+"""Pieces that are written where live sessions leave the engine time. Knows no job, no route and no clock.
+
+Pieces are added and given up from any thread; all else happens in the engine's thread.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from model.engine.together import Writer
+from model.engine.work import BadStep, Engine, EngineSequence, Step
+from music.score import Note
+from server.composing import Order
+
+AT_ONCE: Final = 8  # pieces that share a pass
+SEQUENCES: Final = AT_ONCE + 1  # of the engine, beside those of the players: one that forks holds two for a moment
+IDLE_TOKENS: Final = 64  # in a turn, while nobody plays
+SHARED_TOKENS: Final = 8  # while somebody does: a note of theirs waits for no more
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Piece:
+    """`ended` and `progressed` are called in the engine's thread, and must not block."""
+
+    order: Order
+    seed: int
+    ended: Callable[["Piece", list[Note] | Exception], None]
+    progressed: Callable[[], object]
+    bars: int = 0  # written
+    is_wanted: bool = True
+
+    def bar(self) -> None:
+        if self.bars < self.order.bars:
+            self.bars += 1
+            self.progressed()
+
+
+@dataclass(eq=False, slots=True)
+class _Writing:
+    piece: Piece
+    writer: Writer[Any, list[Note]]
+    sequence: EngineSequence
+    step: Step  # what of it is left to do
+
+    def share(self, most: int) -> Step:
+        """The next of its tokens: the draw comes after the last of them."""
+        if len(self.step.append) <= most:
+            return self.step
+        return replace(self.step, append=self.step.append[:most], draw=None)
+
+
+class Batch:
+    def __init__(self) -> None:
+        self._waiting: deque[Piece] = deque()  # its methods are atomic
+        self._writing: deque[_Writing] = deque()
+
+    # ---- any thread ---------------------------------------------------------------------------------
+
+    def add(self, pieces: Iterable[Piece]) -> None:
+        self._waiting.extend(pieces)
+
+    # ---- engine thread ------------------------------------------------------------------------------
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._waiting or self._writing)
+
+    def turn(self, engine: Engine[Any], most_tokens: int) -> int:
+        """At most so many tokens for all pieces together. Returns how many were drawn."""
+        self._forget()
+        self._begin(engine)
+        turn = list[tuple[_Writing, Step]]()
+        for _ in range(len(self._writing)):
+            if most_tokens < 1:
+                break
+            writing = self._writing.popleft()
+            step = writing.share(most_tokens)
+            most_tokens -= max(1, len(step.append))
+            turn.append((writing, step))
+        self._writing.extend(writing for writing, _ in turn)  # who was not served is next
+        tokens = self._run(engine, turn)
+        for (writing, step), token in zip(turn, tokens, strict=True):
+            if step is writing.step:
+                self._advance(writing, token)
+            elif writing in self._writing:
+                keep = step.keep + len(step.append)
+                writing.step = replace(writing.step, keep=keep, append=writing.step.append[len(step.append) :])
+        return sum(token is not None for token in tokens)
+
+    def fail(self, error: Exception) -> None:
+        """The engine is broken: none of them will be written."""
+        for piece in (*(writing.piece for writing in self._writing), *self._waiting):
+            piece.ended(piece, error)
+        self.close()
+
+    def close(self) -> None:
+        self._waiting.clear()
+        for writing in self._writing:
+            with suppress(Exception):  # a broken engine may break here, too
+                writing.writer.close()
+        self._writing.clear()
+
+    def _forget(self) -> None:
+        for writing in [each for each in self._writing if not each.piece.is_wanted]:
+            writing.writer.close()
+            self._writing.remove(writing)
+
+    def _begin(self, engine: Engine[Any]) -> None:
+        while self._waiting and len(self._writing) < AT_ONCE:
+            piece = self._waiting.popleft()
+            if not piece.is_wanted:
+                continue
+            try:
+                writer = piece.order.write(engine, piece.seed, piece.bar)
+                sequence, step = next(writer)
+            except Exception as error:
+                self._end(piece, error)
+                continue
+            self._writing.append(_Writing(piece, writer, sequence, step))
+
+    def _run(self, engine: Engine[Any], turn: list[tuple[_Writing, Step]]) -> list[int | None]:
+        """All in one batch. Where the engine refuses a step it has done none: then one by one, and that piece ends."""
+        if not turn:
+            return []
+        try:
+            return engine.run([(writing.sequence, step) for writing, step in turn])
+        except BadStep:
+            return [self._run_alone(engine, writing, step) for writing, step in turn]
+
+    def _run_alone(self, engine: Engine[Any], writing: _Writing, step: Step) -> int | None:
+        try:
+            (token,) = engine.run([(writing.sequence, step)])
+        except BadStep as error:
+            self._writing.remove(writing)
+            writing.writer.close()
+            self._end(writing.piece, error)
+            return None
+        return token
+
+    def _advance(self, writing: _Writing, token: int | None) -> None:
+        if writing not in self._writing:  # its step was refused
+            return
+        try:
+            writing.sequence, writing.step = writing.writer.send(token)
+        except StopIteration as end:
+            self._writing.remove(writing)
+            writing.piece.ended(writing.piece, end.value)
+        except Exception as error:
+            self._writing.remove(writing)
+            self._end(writing.piece, error)
+
+    def _end(self, piece: Piece, error: Exception) -> None:
+        log.error("a piece could not be written", exc_info=error)
+        piece.ended(piece, error)

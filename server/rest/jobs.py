@@ -1,0 +1,372 @@
+"""Generations from their asking to their end. Lives on the event loop; disk and parsing have a thread each.
+
+Live sessions go first on the engine: the host sees to that. What is on disk is the truth; what is here is how far the
+unfinished ones are. Knows no route.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from music.errors import BadSetting, TradefoursError
+from music.files import read_midi, write_midi
+from music.score import Note, Score
+from server.batch import Piece
+from server.composing import Order, prepare, score_of
+from server.host import SessionHost
+from server.rest.problems import Problem
+from server.rest.store import FILE, Row, Store
+from streaming.generations import Generation, GenerationRequest, GenerationStatus
+
+MOST_WORK: Final = 4096  # bars of all pieces of one generation
+EVENT_S: Final = 0.1  # between two events of one listener, however fast it goes
+FED: Final = 8  # pieces that wait at the engine: enough that it never waits for the next generation
+
+log = logging.getLogger(__name__)
+R = TypeVar("R")
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """A generation that has not ended."""
+
+    row: Row
+    request: GenerationRequest
+    done: set[int]
+    status: GenerationStatus = "queued"
+    reason: str | None = None
+    pieces: dict[int, Piece] = field(default_factory=dict)  # at the engine
+    changed: asyncio.Event = field(default_factory=asyncio.Event)  # another one after every change
+
+    def tell(self) -> None:
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
+
+    def seen(self, position: int | None) -> Generation:
+        written = len(self.done) * self.row.bars + sum(piece.bars for piece in self.pieces.values())
+        waits = position if self.status == "queued" else None
+        share = written / (self.row.bars * self.row.variations)
+        return _generation(self.row, self.request, self.status, self.done, min(1.0, share), waits, self.reason)
+
+
+class Jobs:
+    def __init__(
+        self, folder: Path, host: SessionHost, *, model: str, weights: str, most: int, hours: int, mb: int
+    ) -> None:
+        self._folder, self._host, self._model, self._weights = folder, host, model, weights
+        self._most, self._hours, self._mb = most, hours, mb
+        self._jobs: dict[str, Job] = {}  # in the order in which they are written
+        self._admitting = 0
+        self._is_closing = False
+        self._news = asyncio.Event()
+        self._disk = ThreadPoolExecutor(1, "generations")
+        self._reading = ThreadPoolExecutor(1, "prompts")  # one at a time: that bounds what reading takes of memory
+        self._store: Store | None = None
+        self._opening = asyncio.Lock()
+        self._tasks = set[asyncio.Task[Any]]()
+
+    # ---- life ------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Go on with what an earlier server has left."""
+        self._keep(asyncio.create_task(self._feed()))
+        if (self._folder / FILE).exists():
+            try:
+                store = await self._opened()
+            except Problem as problem:  # players need none of it
+                log.warning("%s", problem)
+                return
+            for row, done in await self._on(self._disk, store.unfinished):
+                self._begin(Job(row, GenerationRequest.model_validate_json(row.request), set(done)))
+
+    def let_go(self) -> None:
+        """Nobody waits any longer."""
+        self._is_closing = True
+        for job in self._jobs.values():
+            job.tell()
+
+    async def close(self) -> None:
+        """What is not finished goes on in the next server."""
+        self.let_go()
+        for job in self._jobs.values():
+            _give_up(job)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._reading.shutdown(wait=False, cancel_futures=True)
+        if self._store:
+            await self._on(self._disk, self._store.close)
+        self._disk.shutdown(wait=False)
+
+    # ---- what clients ask --------------------------------------------------------------------------------
+
+    async def ask(self, request: GenerationRequest, midi: bytes | None, key: str | None) -> Generation:
+        """Raises Problem."""
+        if request.model not in ("", self._model):
+            raise Problem(422, "bad_model", f"expected the network {self._model}, got {request.model!r}")
+        if len(self._jobs) + self._admitting >= self._most:
+            raise Problem(
+                429, "full", f"expected fewer than {self._most} generations that wait, got one more", retry_after="10"
+            )
+        self._admitting += 1  # counted before anything waits, so that many at once are not too many
+        try:
+            return await self._admit(request, midi, key)
+        finally:
+            self._admitting -= 1
+
+    async def find(self, id: str) -> Generation:
+        """Raises Problem where there is none, or none any more."""
+        if (job := self._jobs.get(id)) and job.status != "cancelled":
+            return job.seen(list(self._jobs).index(id))
+        found = await self._on(self._disk, (await self._opened()).find, id) if self._is_there() else None
+        if found is None:
+            raise Problem(404, "not_found", f"expected a generation, got {id!r}")
+        row, done = found
+        status = "cancelled" if job else row.status
+        if status in ("cancelled", "expired"):
+            raise Problem(410, status, f"expected a generation that is kept, got one that is {status}")
+        request = GenerationRequest.model_validate_json(row.request)
+        return _generation(row, request, status, done, 1.0 if status == "succeeded" else 0.0, None, row.reason)
+
+    async def events(self, id: str) -> AsyncIterator[Generation]:
+        """What it is now, and after every change until it has ended, or the server does. Raises Problem."""
+        job = self._jobs.get(id)
+        while True:
+            changed = job.changed if job else None
+            is_cancelled = job is not None and job.status == "cancelled"
+            seen = job.seen(None) if job and is_cancelled else await self.find(id)
+            yield seen
+            if seen.is_over or changed is None or self._is_closing:
+                return
+            await changed.wait()
+            await asyncio.sleep(EVENT_S)
+
+    async def wait(self, id: str, seconds: float) -> Generation:
+        """As it is when it has ended, or after so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                async for seen in self.events(id):
+                    if seen.is_over:
+                        return seen
+        return await self.find(id)
+
+    async def cancel(self, id: str) -> None:
+        """Nothing of it is kept. Again does nothing. Raises Problem where there never was one."""
+        try:
+            await self.find(id)
+        except Problem as problem:
+            if problem.status == 410:
+                return
+            raise
+        await self._end(id, "cancelled", None)
+
+    async def piece(self, id: str, number: int) -> bytes:
+        """A MIDI file. Raises Problem where it cannot be had yet, or never."""
+        seen = await self.find(id)
+        if not 1 <= number <= seen.variations:
+            raise Problem(404, "not_found", f"expected a piece of 1 to {seen.variations}, got {number}")
+        midi = await self._on(self._disk, (await self._opened()).piece, id, number)
+        if midi is None:
+            raise self.not_yet(seen)
+        return midi
+
+    def not_yet(self, seen: Generation) -> Problem:
+        if seen.is_over:
+            return Problem(409, "failed", f"expected a generation that succeeded, got one that failed: {seen.reason}")
+        return Problem(409, "not_ready", f"expected a finished piece, got one that is {seen.status}", retry_after="1")
+
+    # ---- inside ------------------------------------------------------------------------------------------
+
+    async def _admit(self, request: GenerationRequest, midi: bytes | None, key: str | None) -> Generation:
+        store = await self._writable()
+        asked = await self.read(lambda: json.dumps(request.model_dump(mode="json"), sort_keys=True))
+        fingerprint = sha256(asked.encode() + b"\0" + (midi or b"")).hexdigest()
+        if key is not None and (known := await self._known(store, key, fingerprint)):
+            return known
+        order = await self._prepared(request, midi)
+        if order.bars * request.variations > MOST_WORK:
+            got = f"{request.variations} of {order.bars} bars"
+            raise Problem(422, "too_long", f"expected at most {MOST_WORK} bars in all pieces together, got {got}")
+        id = secrets.token_hex(8)
+        row = Row(id, asked, midi, order.bars, request.variations, self._model, self._weights, fingerprint)
+        added = await self._on(self._disk, store.add, row, key, time.time())
+        if not added and key is not None and (known := await self._known(store, key, fingerprint)):  # twice at once
+            return known
+        job = Job(row, request, set())
+        self._begin(job)
+        return job.seen(len(self._jobs) - 1)
+
+    async def _known(self, store: Store, key: str, fingerprint: str) -> Generation | None:
+        found = await self._on(self._disk, store.find_key, key)
+        if found is None:
+            return None
+        if found[0].fingerprint != fingerprint:
+            raise Problem(422, "key_reused", f"expected the same request with Idempotency-Key {key!r}, got another")
+        return await self.find(found[0].id)
+
+    async def _prepared(self, request: GenerationRequest, midi: bytes | None) -> Order:
+        def work() -> Order:
+            prompt = score_of(request) if midi is None else read_midi(midi)
+            return prepare(request, prompt, self._host.capacity)
+
+        try:
+            return await self.read(work)
+        except TradefoursError as error:
+            raise Problem(422, "bad_midi" if midi is not None else "bad_request", str(error)) from None
+
+    def _begin(self, job: Job) -> None:
+        self._jobs[job.row.id] = job
+        self._news.set()
+
+    async def _feed(self) -> None:
+        """Hand generations to the engine, in turn, as it gets through them."""
+        while True:
+            self._news.clear()
+            at_engine = sum(len(job.pieces) for job in self._jobs.values())
+            job = next((job for job in self._jobs.values() if job.status == "queued"), None)
+            if job is None or at_engine >= FED:
+                await self._news.wait()
+                continue
+            try:
+                await self._start(job)
+            except Exception as error:
+                if not isinstance(error, TradefoursError | Problem):
+                    log.exception("a generation failed")
+                await self._end(job.row.id, "failed", str(error))
+
+    async def _start(self, job: Job) -> None:
+        row = job.row
+        if row.weights != self._weights:
+            raise BadSetting(f"expected the network {row.model} ({row.weights}), got {self._model} ({self._weights})")
+        store = await self._opened()
+        order = await self._prepared(job.request, await self._on(self._disk, store.prompt, row.id))
+        if row.id not in self._jobs:  # cancelled meanwhile
+            return
+        loop, job.status = asyncio.get_running_loop(), "running"
+
+        def soon(work: Callable[..., object], *given: object) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and the server with it
+                loop.call_soon_threadsafe(work, *given)
+
+        def piece(number: int) -> Piece:
+            seed = job.request.seed + number - 1
+            return Piece(order, seed, lambda _, got: soon(self._written, job, number, got), lambda: soon(job.tell))
+
+        job.pieces = {number: piece(number) for number in range(1, row.variations + 1) if number not in job.done}
+        self._host.write(list(job.pieces.values()))
+        job.tell()
+
+    def _written(self, job: Job, number: int, got: list[Note] | Exception) -> None:
+        if number in job.pieces and job.pieces[number].is_wanted:
+            self._keep(asyncio.create_task(self._save(job, number, got)))
+
+    async def _save(self, job: Job, number: int, got: list[Note] | Exception) -> None:
+        if isinstance(got, Exception):
+            await self._end(job.row.id, "failed", str(got) or type(got).__name__)
+            return
+        order, store = job.pieces[number].order, await self._opened()
+        try:
+            ended = await self._on(self._disk, lambda: _kept(store, job.row.id, number, order.whole(got)))
+        except Exception as error:  # a disk that is full, say
+            log.exception("a piece could not be kept")
+            await self._end(job.row.id, "failed", f"expected to keep piece {number}, got: {error}")
+            return
+        job.done.add(number)
+        job.pieces.pop(number, None)
+        if ended:
+            job.status = "succeeded"
+            self._forget(job)
+        job.tell()
+        self._news.set()
+
+    async def _end(self, id: str, status: GenerationStatus, reason: str | None) -> None:
+        if job := self._jobs.get(id):
+            job.status, job.reason = status, reason
+            _give_up(job)
+        try:
+            await self._on(self._disk, (await self._opened()).end, id, status, reason, time.time())
+        except Exception:
+            log.exception("the end of a generation could not be kept")
+        finally:
+            if job:
+                self._forget(job)
+
+    def _forget(self, job: Job) -> None:
+        """Its end is on disk."""
+        job.pieces.clear()
+        self._jobs.pop(job.row.id, None)
+        job.tell()
+        self._news.set()
+
+    def _is_there(self) -> bool:
+        return self._store is not None or (self._folder / FILE).exists()
+
+    async def _opened(self) -> Store:
+        """Not before it is needed: a server with players alone leaves no trace. Raises Problem."""
+        async with self._opening:
+            if self._store is None:
+                folder, hours, mb = self._folder, self._hours, self._mb
+                try:
+                    self._store = await self._on(self._disk, lambda: Store(folder, most_hours=hours, most_mb=mb))
+                except BadSetting as error:
+                    raise Problem(503, "unavailable", str(error), retry_after="10") from None
+            return self._store
+
+    async def _writable(self) -> Store:
+        trouble = "the server is stopping" if self._is_closing else self._host.status().failure
+        if trouble:
+            raise Problem(503, "unavailable", f"expected a server that can write, got: {trouble}", retry_after="10")
+        return await self._opened()
+
+    async def read(self, work: Callable[[], R]) -> R:
+        """Off the event loop, one at a time."""
+        return await self._on(self._reading, work)
+
+    async def _on(self, thread: Executor, work: Callable[..., R], *given: object) -> R:
+        return await asyncio.get_running_loop().run_in_executor(thread, work, *given)
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _kept(store: Store, id: str, number: int, score: Score) -> bool:
+    return store.add_piece(id, number, write_midi(score), time.time())
+
+
+def _give_up(job: Job) -> None:
+    for piece in job.pieces.values():
+        piece.is_wanted = False
+
+
+def _generation(
+    row: Row,
+    request: GenerationRequest,
+    status: Any,
+    done: Any,
+    progress: float,
+    position: int | None,
+    reason: str | None,
+) -> Generation:
+    return Generation(
+        id=row.id,
+        status=status,
+        mode=request.mode,
+        model=row.model,
+        weights=row.weights,
+        seed=request.seed,
+        variations=row.variations,
+        done=tuple(sorted(done)),
+        progress=progress,
+        queue_position=position,
+        reason=reason,
+    )

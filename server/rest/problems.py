@@ -1,0 +1,84 @@
+"""Every refusal of `/v1` in one form: application/problem+json, RFC 9457. Knows no route."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+PROBLEM: Final = "application/problem+json"
+PREFIX: Final = "/v1"
+
+
+class ProblemDetails(BaseModel):
+    """What is wrong, for programs (`code`) and for people (`detail`)."""
+
+    type: str = Field(default="about:blank", description="Always this: `code` says more.")
+    title: str = Field(description="What the status means.")
+    status: int
+    code: str = Field(description="A word that stays the same.")
+    detail: str = Field(description="One sentence: what was expected, and what came.")
+
+
+class Problem(Exception):
+    def __init__(self, status: int, code: str, detail: str, **headers: str) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    def response(self) -> Response:
+        body = ProblemDetails(
+            title=HTTPStatus(self.status).phrase, status=self.status, code=self.code, detail=self.detail
+        )
+        return JSONResponse(body.model_dump(), self.status, self.headers, PROBLEM)
+
+
+def add_problems(app: FastAPI) -> None:
+    """What FastAPI refuses by itself looks the same."""
+
+    @app.exception_handler(Problem)
+    async def ours(_: Request, problem: Problem) -> Response:
+        return problem.response()
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        return Problem(422, "bad_request", first_sentence(error.errors())).response()
+
+    @app.exception_handler(HTTPException)
+    async def missing(request: Request, error: HTTPException) -> Response:
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == 405:
+            headers["allow"] = ", ".join(sorted(_methods(app, request)))
+        if not request.url.path.startswith(PREFIX):
+            return PlainTextResponse(error.detail, error.status_code, headers)
+        wanted = f"{request.method} {request.url.path}"
+        code = {404: "not_found", 405: "bad_method"}.get(error.status_code, "refused")
+        detail = f"expected a route of this server, got {wanted}" if code != "refused" else error.detail
+        return Problem(error.status_code, code, detail, **headers).response()
+
+
+def first_sentence(errors: Any) -> str:
+    """What is wrong with the first field: of pydantic's list."""
+    first = errors[0]
+    field = ".".join(str(step) for step in first["loc"] if step not in ("body", "query")) or "body"
+    got = repr(first.get("input"))
+    got = got if len(got) <= 60 else f"{got[:57]}..."
+    claim = first["msg"].removeprefix("Value error, ")
+    if claim.startswith("expected "):
+        return str(claim)
+    claim = claim.removeprefix("Input should ") if claim.startswith("Input should ") else f"be right ({claim})"
+    return f"expected {field} to {claim}, got {got}"
+
+
+def _methods(app: FastAPI, request: Request) -> set[str]:
+    """Those that this path has: the page's mount hides them from the router."""
+    found = set[str]()
+    for route in app.routes:
+        methods = getattr(route, "methods", None)
+        if methods and route.matches(request.scope)[0] is not Match.NONE:
+            found |= methods
+    return found or {"GET", "HEAD"}
