@@ -7,7 +7,7 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from music.errors import BadSetting, TradefoursError
 from server.bench import bench
 from server.outputs import check_output
 from server.settings import Settings
+
+if TYPE_CHECKING:
+    from server.serve import LoadedEngine
 
 app = typer.Typer(
     help="A live MIDI partner: you play, a neural network on your own machine answers or plays along.",
@@ -84,6 +87,12 @@ Corpus = Annotated[
 ]
 
 
+def _load_engine(settings: Settings) -> "LoadedEngine":
+    from server.engine_choice import load_engine  # imports torch, for seconds: a taken port is told before
+
+    return load_engine(settings)
+
+
 @app.command()
 def run(
     host: Host = None,
@@ -111,7 +120,6 @@ def run(
     prompt: Prompt = None,
 ) -> None:
     """The main job: the server, its page, and MIDI ports where the system has any."""
-    from server.engine_choice import load_engine
     from server.play import play
 
     settings = _settings(host=host, port=port, model=model, threads=threads, max_sessions=max_sessions, journal=journal)
@@ -128,7 +136,7 @@ def run(
     given |= {"--trade-bars": trade_bars, "--count-in-bars": count_in_bars, "--prompt": prompt}
     arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
     needs_ports = any(option is not None for option in (input, output, api))
-    raise typer.Exit(play(settings, load_engine, arguments, api=api, needs_ports=needs_ports))
+    raise typer.Exit(play(settings, _load_engine, arguments, api=api, needs_ports=needs_ports))
 
 
 @app.command()
@@ -143,13 +151,12 @@ def serve(
 ) -> None:
     """The server alone."""
     from server import serve as server_serve
-    from server.engine_choice import load_engine
 
     settings = _settings(
         host=host, port=port, allow_public=public or None, model=model, threads=threads, max_sessions=max_sessions,
         journal=journal,
     )  # fmt: skip
-    raise typer.Exit(server_serve.serve(settings, load_engine))
+    raise typer.Exit(server_serve.serve(settings, _load_engine))
 
 
 @app.command()
