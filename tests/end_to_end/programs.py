@@ -101,9 +101,9 @@ class Program:
 class Server:
     """`tradefours serve` at one port, which may be killed and started again."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *options: str) -> None:
         self.port = free_port()
-        self._model = model
+        self._arguments = ["--port", str(self.port), "--model", model, *options]
         self._program: Program | None = None
 
     @property
@@ -113,7 +113,7 @@ class Server:
     def start(self) -> None:
         """Returns when it serves; at once where it already does."""
         if self._program is None or self._program.code is not None:
-            self._program = Program("serve", "--port", str(self.port), "--model", self._model)
+            self._program = Program("serve", *self._arguments)
             self._program.says("Tradefours ")
 
     def kill(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -10,18 +10,20 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser
 
 from clients.live import LiveClient
 from music.files import read_midi, write_midi
 from music.score import Note, Part, Score
 from music.time import Meter, MeterChange, Tempo, Tick
 from server.app import PAGE
-from tests.end_to_end.browser import FAKE_MIDI, PATIENCE_MS, Open, Studio
+from tests.end_to_end.browser import FAKE_MIDI, PATIENCE_MS, Open, Studio, studio_page
 from tests.end_to_end.programs import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 FIRST_SOUND_S = 3.0
+SLEEP_MS = 3500  # a server waits for three seconds
 SLACK = 3  # a busy machine is no bug
 CODE_BYTES = 500_000
 
@@ -173,6 +175,46 @@ async def test_a_server_that_dies_leaves_silence_and_words_and_the_set_goes_on_w
         await page.machine_sounds()
         assert await page.look("session.notes.all.filter(note => note.who === 'machine').length") > before
         assert not await page.page.is_visible("text=The server is gone")
+
+
+async def test_a_page_that_stood_still_as_a_laptop_does_that_sleeps_goes_on_with_the_same_session(studio: Open) -> None:
+    async with studio() as page:
+        await page.start("mode=duet")
+        await page.page.keyboard.down("a")
+        await page.machine_sounds()
+        name = await page.look("session.connection.session")
+        await page.page.evaluate(f"for (const until = performance.now() + {SLEEP_MS}; performance.now() < until; );")
+        await page.until("session.connection.link !== 'on'")
+        await page.until("session.connection.link === 'on'")
+        assert await page.look("[session.plays, session.connection.session]") == [True, name]
+        await page.page.keyboard.up("a")
+        await page.type("dg")
+        await page.machine_sounds()
+
+
+async def test_with_a_journal_the_same_set_goes_on_in_the_next_server_and_nothing_that_was_played_is_lost(
+    browser: Browser, model: str, tmp_path: Path
+) -> None:
+    with closing(Server(model, "--journal", str(tmp_path))) as server:
+        await asyncio.to_thread(server.start)
+        home = f"http://127.0.0.1:{server.port}"
+        async with studio_page(browser, home) as page:
+            await page.start("mode=duet")
+            await page.type("ad")
+            await page.machine_sounds()
+            name = await page.look("session.connection.session")
+            server.kill()
+            await page.machine_is_silent()
+            await page.type("g")
+            await asyncio.to_thread(server.start)
+            await page.until("session.connection.link === 'on'")
+            assert await page.look("session.connection.session") == name
+            await page.type("k")
+            await page.machine_sounds()
+            assert await page.look("session.set.base") == 0  # it has not begun anew
+            recording = await page.page.request.get(f"{home}/v1/sessions/{name}.mid")
+            score = read_midi(await recording.body())
+    assert [note.pitch for note in score.notes if score.parts[note.part].name == "Human 1"] == [60, 64, 67, 72]
 
 
 async def test_a_connection_that_is_cut_goes_on_with_the_same_session_and_what_was_played_meanwhile_is_told(

@@ -129,12 +129,12 @@ export class Connection {
       this.listener.welcomed(message.resumed);
     } else if (message.type === "heartbeat") {
       this.trips = [...this.trips.slice(1 - TRIPS), now - message.ping_ns / 1e6];
+    } else if (message.type === "bye" || (message.type === "error" && message.code === "silence")) {
+      this.lose(); // it goes, or this page has slept: either way there may be a session to go on with
     } else if (message.type === "error" && message.fatal) {
       this.drop();
       this.forget();
       this.turn("refused", message.reason);
-    } else if (message.type === "bye") {
-      this.lose();
     }
     this.listener.heard(message, now);
   }

@@ -256,6 +256,7 @@ export class Session {
   }
 
   private follow(plan: Plan, at: number): void {
+    if (plan.silence) this.silenceMachine(); // of what was before this plan
     for (const note of plan.add) {
       const tick = note.tick + this.set.base;
       if (tick >= this.set.countIn) this.notes.add({ ...note, tick }, at); // the count-in is ours
@@ -265,7 +266,6 @@ export class Session {
       if (note && !this.schedule(note)) this.notes.fade(note, at);
     }
     for (const id of plan.cancel) this.notes.cancel(id, at);
-    if (plan.silence) this.silenceMachine();
   }
 
   private schedule({ tick, end, ...note }: Note): boolean {

@@ -62,9 +62,9 @@ function see({ notes, clock }: Watched, message: WatchMessage, seconds: number):
     else notes.release(tick, part, pitch);
   } else if (message.type === "plan") {
     const at = performance.now();
+    if (message.plan.silence) notes.silence(clock.tickAt(seconds) ?? 0, at);
     for (const note of message.plan.add) notes.add(note, at);
     for (const id of message.plan.commit) notes.commit(id, at);
     for (const id of message.plan.cancel) notes.cancel(id, at);
-    if (message.plan.silence) notes.silence(clock.tickAt(seconds) ?? 0, at);
   }
 }
