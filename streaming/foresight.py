@@ -24,6 +24,10 @@ class Foresight:
         counted = self.decided + self.undecided
         return self.decided / counted if counted else 1.0
 
+    def has_passed(self, now: Tick) -> bool:
+        """`pass_to` would find nothing new."""
+        return now // SIXTEENTH < self._passed
+
     def pass_to(self, now: Tick, begin: int, end: int, decided_to: int) -> None:
         """Time has come to `now`, in a turn from `begin` up to `end` that was decided up to before `decided_to`.
 

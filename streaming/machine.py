@@ -48,6 +48,8 @@ class Machine:
 
     def pass_to(self, now: Tick) -> None:
         """Time passes: what of it was decided before it came? To be told before anything changes."""
+        if self.foresight.has_passed(now):  # as for most calls: many come within a sixteenth
+            return
         turn = self.turn or self._written_turn or NOBODYS
         self.foresight.pass_to(now, turn.begin, turn.stops, self._decided_to)
 

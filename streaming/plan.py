@@ -106,6 +106,7 @@ class LivePlan:
     def advance(self, now: Tick) -> list[Note]:
         """Bring every note to its state at `now`. Returns those whose moment passed before they were committed."""
         expired = self._cancel_where(lambda planned: planned.life is Life.TENTATIVE and planned.note.onset < now)
+        over = len(self._over)
         for planned in self._notes:
             if planned.life is Life.TENTATIVE and planned.note.onset <= now + self.commit:
                 self._commit_to(planned)
@@ -114,7 +115,8 @@ class LivePlan:
             if planned.life is Life.SOUNDING and planned.note.end <= now:
                 planned.become(Life.DONE)
                 self._over.append(planned.note)
-        self._forget_over()
+        if len(self._over) > over:
+            self._forget_over()
         return expired
 
     def silence(self, now: Tick) -> tuple[list[Note], list[Note]]:
@@ -178,7 +180,8 @@ class LivePlan:
         wanted = [planned for planned in self._notes if is_wanted(planned)]
         for planned in wanted:
             self._cancel(planned)
-        self._forget_over()
+        if wanted:
+            self._forget_over()
         return [planned.note for planned in wanted]
 
     def _forget_over(self) -> None:

@@ -73,4 +73,4 @@ class Relief:
 
 
 def _said(line: Line) -> Said:
-    return line.key, duration_token(line.note.duration)
+    return line.key, duration_token(line.duration or 1)

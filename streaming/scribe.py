@@ -5,7 +5,7 @@ Knows no keys and no plan: it is given lines, each a note of a human or of the m
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from model.tokens.codec import Header, duration_token, step_of
 from model.tokens.vocabulary import TICKS_PER_STEP
@@ -28,19 +28,16 @@ class Line:
     duration: int | None  # ticks; a guess while the key is down, None before that
     is_held: bool = False
     heard: Tick | None = None  # where the network hears it begin; None: at its onset
+    step: int = field(init=False)  # of the grid: there it begins to the network
+    key: tuple[int, int, int] = field(init=False)  # the order of the transcript, in which no two lines are equal
+
+    def __post_init__(self) -> None:
+        self.step = step_of(self.onset if self.heard is None else self.heard)
+        self.key = self.step, self.part, self.pitch
 
     @classmethod
     def of(cls, note: Note) -> "Line":
         return cls(note.onset, note.part, note.pitch, note.velocity, note.duration)
-
-    @property
-    def step(self) -> int:
-        return step_of(self.onset if self.heard is None else self.heard)
-
-    @property
-    def key(self) -> tuple[int, int, int]:
-        """The order of the transcript, in which no two lines are equal."""
-        return self.step, self.part, self.pitch
 
     @property
     def note(self) -> Note:

@@ -158,9 +158,11 @@ class Session:
     def _stop(self, now: Tick) -> None:
         self._machine.silence(now)
         self._rest()
+        self._pass_over(now)
 
     def _close(self, now: Tick) -> None:
         """Come to an end: nothing to do where the machine rests already."""
+        self._pass_over(now)
         last = self._keys.last_down
         is_quiet = self._settings.mode == "answer" or last is None or last + self._settings.idle < now
         if self._machine.turn is None and self._machine.plan.is_over and is_quiet:
@@ -175,6 +177,11 @@ class Session:
         self._keys.phrase_start = None
         self._machine.end_turn()
 
+    def _pass_over(self, now: Tick) -> None:
+        """The turn that the mode would give next does not come: what was stopped stays so until a human plays."""
+        if due_at(self._keys, self._settings, self._given) is not None:
+            self._given = given(self._keys, now, self._settings)
+
     def _go_on(self, truth: Truth, tokens: int) -> None:
         """After a sudden end: what sounded then was cut, nothing is planned, and the engine knows nothing."""
         self._goes_on = True
@@ -187,8 +194,8 @@ class Session:
         settings, last = self._settings, self._keys.last_down
         if not truth.rests and last is not None and settings.mode in ("duet", "accompany"):
             self._machine.turn = after_note(None, last, settings, is_silent=True)
-        elif truth.rests and due_at(self._keys, settings, None) is not None:
-            self._given = given(self._keys, truth.reached, settings)
+        elif truth.rests:
+            self._pass_over(truth.reached)
 
     # ---- work for the engine -------------------------------------------------------------------------
 

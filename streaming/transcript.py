@@ -4,10 +4,10 @@ Knows neither time nor why a note is written: that is the scribe's.
 """
 
 from bisect import bisect_left
-from dataclasses import replace
+from itertools import accumulate
 
 from model.engine.work import Draw, Step
-from model.tokens.codec import Encoder, Header, read_state
+from model.tokens.codec import Encoder, Header
 from model.tokens.grammar import State, advance
 from model.tokens.vocabulary import BAR, DURATION, METER, PROGRAM, VELOCITY
 from music.score import Note
@@ -23,7 +23,7 @@ class Transcript:
         self._meters = MeterMap([MeterChange(Tick(0), header.meter)])
         self._tokens = header.tokens()
         self._header = len(self._tokens)
-        self._states = [read_state(self._tokens[: i + 1]) for i in range(self._header)]
+        self._states = list(accumulate(self._tokens, advance, initial=State()))[1:]
         self._synced = 0  # so many tokens the engine holds
         self._offered = 0  # so many it will hold when the last step has run
 
@@ -109,7 +109,7 @@ class Transcript:
     def restart(self, step: int) -> None:
         """Only the header, and the first bar will be the one that holds `step`: absolute steps stay true."""
         self.rewind_to_index(self._header)
-        self._states[-1] = replace(self.state, bar_start=step - step % self.bar_steps)
+        self._states[-1] = self.state._replace(bar_start=step - step % self.bar_steps)
 
     # ---- the engine ----------------------------------------------------------------------------------
 

@@ -19,6 +19,13 @@ settings.register_profile("local", deadline=None, max_examples=60)
 settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+LAW_EXAMPLES = 10_000  # of the laws of a live session, in tests/streaming/test_laws.py and test_playout.py together
+
+
+def laws(share: float, steps: int) -> settings:
+    """For a state machine that makes such a share of the examples, each of so many steps at most."""
+    return settings(settings.default, max_examples=round(share * LAW_EXAMPLES), stateful_step_count=steps)
+
 
 @pytest.fixture(scope="session")
 def corpus_archive() -> Path:

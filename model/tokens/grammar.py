@@ -6,8 +6,9 @@ The state is a value: keep one per token and a rewind is a list cut.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from model.tokens.vocabulary import (
     BAR,
@@ -44,9 +45,8 @@ class BadToken(TradefoursError):
     """A token that the grammar does not allow here."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """Everything about the past that the grammar and the decoder need."""
+class State(NamedTuple):
+    """Everything about the past that the grammar and the decoder need. A tuple: one is made for every token."""
 
     last: Block | None = None  # the block of the last token; None before the first
     header_parts: int = 0  # bit i: part i is bound to a program
@@ -93,24 +93,24 @@ def advance(state: State, token: int) -> State:
     block = BLOCK_OF[token]
     value = token - block.start
     if block is POSITION:
-        return replace(state, last=block, position=value, part=-1, pitch=-1)
+        return state._replace(last=block, position=value, part=-1, pitch=-1)
     if block is PART:
         # In the header, and for a new player in a chord, any pitch may follow.
         pitch = state.pitch if value == state.part and state.bars else -1
-        return replace(state, last=block, part=value, pitch=pitch)
+        return state._replace(last=block, part=value, pitch=pitch)
     if block is PITCH:
-        return replace(state, last=block, pitch=value)
+        return state._replace(last=block, pitch=value)
     if block is VELOCITY:
-        return replace(state, last=block, velocity=velocity_of(value))
+        return state._replace(last=block, velocity=velocity_of(value))
     if block is BAR:
-        return replace(state, last=block, bar_start=state.bar_end, bars=state.bars + 1, position=-1, part=-1, pitch=-1)
+        return state._replace(last=block, bar_start=state.bar_end, bars=state.bars + 1, position=-1, part=-1, pitch=-1)
     if block is METER:
-        return replace(state, last=block, meter=value)
+        return state._replace(last=block, meter=value)
     if block is PROGRAM:
-        return replace(state, last=block, header_parts=state.header_parts | 1 << state.part)
+        return state._replace(last=block, header_parts=state.header_parts | 1 << state.part)
     if block is BEGIN:
         return State(last=block)
-    return replace(state, last=block)
+    return state._replace(last=block)
 
 
 def finished_note(state: State, token: int) -> Note | None:

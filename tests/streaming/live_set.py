@@ -83,17 +83,21 @@ class Listener:
             assert note.part in self.machine
             self.told[note.id], self.heard_at[note.id] = note, now
         for id in plan.commit:
-            assert id in self.told.keys() - self.committed - self.cancelled
+            assert id in self.told
+            assert id not in self.committed
+            assert id not in self.cancelled
             self.committed.add(id)
             self.committed_at[id] = now
         for id in plan.cancel:
-            assert id in self.told.keys() - self.cancelled
+            assert id in self.told
+            assert id not in self.cancelled
             assert plan.silence or id not in self.committed, "a committed note was taken back"
             self.cancelled.add(id)
 
     def forget(self) -> None:
         """What is over, so that a long set needs no long memory."""
-        over = (self.committed | self.cancelled) & {id for id in self.told if id < max(self.told) - 1000}
+        newest = max(self.told, default=0)
+        over = (self.committed | self.cancelled) & {id for id in self.told if id < newest - 1000}
         for id in over:
             del self.told[id], self.heard_at[id]
             self.committed_at.pop(id, None)
@@ -189,47 +193,55 @@ def live_set(
 
 
 def human_notes(arrivals: Iterable[Arrival], longest: int, chord: int = 14) -> list[Note]:
-    """What a patient ear makes of the keys: the last of several presses of a key at one step counts.
+    """What a patient ear makes of the keys and pedals: the last of several presses of a key at one step counts.
 
-    Keys within `chord` ticks of a chord's first one begin with it.
+    Keys of a part within `chord` ticks of a chord's first one begin with it.
     """
-    notes: dict[tuple[int, int], Note] = {}
-    held: dict[int, NoteOn] = {}
-    heard: dict[int, Tick] = {}
-    chord_start: Tick | None = None
+    notes: dict[tuple[int, int, int], Note] = {}
+    held: dict[tuple[int, int], tuple[NoteOn, Tick]] = {}  # by part and pitch: as played, and where it is heard
+    up: set[tuple[int, int]] = set()  # held by the pedal alone
+    pedals: set[int] = set()
+    chord_starts: dict[int, Tick] = {}
 
-    def release(pitch: int, tick: int) -> None:
-        if pitch in held:
-            on = held.pop(pitch)
+    def release(key: tuple[int, int], tick: int) -> None:
+        up.discard(key)
+        if key in held:
+            on, heard = held.pop(key)
             duration = min(max(1, tick - on.tick), longest)
-            notes[step_of(heard[pitch]), pitch] = Note(heard[pitch], on.part, pitch, on.velocity, duration)
+            notes[step_of(heard), *key] = Note(heard, on.part, on.pitch, on.velocity, duration)
 
     last = 0
     for at, event in sorted(arrivals, key=lambda arrival: arrival[0]):
         last = max(last, at)
-        for pitch in [pitch for pitch, on in held.items() if on.tick + longest <= at]:
-            release(pitch, held[pitch].tick + longest)
+        for key in [key for key, (on, _) in held.items() if on.tick + longest <= at]:
+            release(key, held[key][0].tick + longest)
         if isinstance(event, NoteOn):
-            release(event.pitch, event.tick)
-            held[event.pitch] = event
-            if chord_start is None or abs(event.tick - chord_start) > chord:
-                chord_start = event.tick
-            heard[event.pitch] = chord_start
+            key = event.part, event.pitch
+            release(key, event.tick)
+            if event.part not in chord_starts or abs(event.tick - chord_starts[event.part]) > chord:
+                chord_starts[event.part] = event.tick
+            held[key] = event, chord_starts[event.part]
         elif isinstance(event, NoteOff):
-            release(event.pitch, event.tick)
-    for pitch in list(held):
-        release(pitch, last + 2 * longest)
+            key = event.part, event.pitch
+            up.add(key) if event.part in pedals else release(key, event.tick)
+        elif isinstance(event, Pedal):
+            pedals.add(event.part) if event.down else pedals.discard(event.part)
+            for key in [] if event.down else [key for key in up if key[0] == event.part]:
+                release(key, event.tick)
+    for key in list(held):
+        release(key, last + 2 * longest)
     return list(notes.values())
 
 
-def fresh_encoding(header: Header, notes: Iterable[Note]) -> list[int]:
-    """Everything that sounded, told in order, from the bar of the first note."""
+def fresh_encoding(header: Header, notes: Iterable[Note], first: int | None = None) -> list[int]:
+    """Everything that sounded, told in order, from the bar of grid step `first` on: the first note's, if not said."""
     tokens = header.tokens()
     state = State()
     for token in tokens:
         state = checked_advance(state, token)
     ordered = sorted(notes, key=lambda note: (step_of(note.onset), note.part, note.pitch))
-    first = step_of(ordered[0].onset) if ordered else 0
+    if first is None:
+        first = step_of(ordered[0].onset) if ordered else 0
     encoder = Encoder(
         MeterMap([MeterChange(Tick(0), header.meter)]),
         State(

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from model.engine.work import Step
@@ -78,25 +78,6 @@ def truth_of(book: Book) -> Score:
     return read_truth(book.frames).score()
 
 
-@settings(max_examples=25)  # each is a set of its own
-@given(starts, playing(), st.lists(st.tuples(ticks, asides), max_size=4), st.integers(0, 40), st.integers(0, 99))
-def test_a_replay_equals_the_set_note_for_note(
-    start: Start, arrivals: list[Arrival], others: list[tuple[int, Any]], ticks_per_token: int, seed: int
-) -> None:
-    book = Book()
-    live = journaled(start, book, seed=seed, ticks_per_token=ticks_per_token)
-    live.session.hear_round_trip(seed)
-    live.play([*arrivals, *((Tick(tick), event) for tick, event in others)], AFTER)
-    live.session.join(PlayerPart(part=5))
-    live.play([(live.now, NoteOn(live.now, 5, 60, 70))], AFTER + 1000)
-    assert isinstance(live.session, Journaled)
-    live.session.end()
-    replay = replayed(book)
-    assert replay.written == book.told
-    assert replay.session.recorded()() == live.session.recorded()()
-    assert replay.truth.is_over
-
-
 @given(starts, playing(), st.lists(st.tuples(ticks, asides), max_size=4))
 def test_what_a_journal_knows_is_what_has_sounded(
     start: Start, arrivals: list[Arrival], others: list[tuple[int, Any]]
@@ -123,30 +104,6 @@ def test_contexts_that_take_over_are_replayed_too() -> None:
     live.play(steady(0, 30_000, 240), 30_000)
     assert live.reliefs >= 2
     assert replayed(book).written == book.told
-
-
-@settings(max_examples=25)  # each is a set of its own
-@given(starts, playing(notes=20), st.integers(0, 10_000), st.integers(1, 4000), st.integers(0, 99))
-def test_after_a_crash_a_session_goes_on_and_its_replay_does_too(
-    start: Start, arrivals: list[Arrival], died: int, gap: int, seed: int
-) -> None:
-    book = Book()
-    before = journaled(start, book, seed=seed)
-    before.play([each for each in arrivals if each[0] <= died], died)
-    truth = read_truth(book.frames)
-    truth.go_on()
-    session = Journaled(truth.start, capacity=2048, write=book.write, about=ABOUT, truth=truth)
-    after = LiveSet(session, FakeEngine(seed), Listener(before.listener.machine), now=Tick(died + gap))
-    after.listener.silenced_at.append(Tick(died))
-    after.play([each for each in arrivals if each[0] > died], died + gap + 4000)
-    session.end()
-    assert not before.listener.told.keys() & after.listener.told.keys(), "an id was used twice"
-    assert after.listener.plans[0].silence
-    replay = replayed(book)
-    assert replay.written == book.told
-    assert replay.session.recorded()() == session.recorded()()
-    downs = {(event.tick, event.pitch) for at, event in arrivals if isinstance(event, NoteOn) and 4000 > at > died}
-    assert all(any(note.pitch == pitch for note in truth_of(book).notes) for _, pitch in downs)
 
 
 @pytest.mark.parametrize("mode", MODES)
