@@ -51,21 +51,28 @@ class Span:
     mask: Tensor | None  # (groups or 1, Tq, Tk); None where every new token sees all that is there
 
 
-class Block(nn.Module):
-    """Attention, then a gated MLP (SwiGLU), each behind an RMS norm and added to the stream."""
+class Gated(nn.Module):
+    """What ends every block: a gated MLP (SwiGLU) behind an RMS norm, added to the stream."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.norm_attention = nn.RMSNorm(config.width, eps=1e-5)
-        self.attention = Attention(config)
-        self.norm_mlp = nn.RMSNorm(config.width, eps=1e-5)
-        self.gate_up = nn.Linear(config.width, 2 * config.hidden, bias=False)
-        self.down = nn.Linear(config.hidden, config.width, bias=False)
+        self.norm_mlp = nn.RMSNorm(width, eps=1e-5)
+        self.gate_up = nn.Linear(width, 2 * hidden, bias=False)
+        self.down = nn.Linear(hidden, width, bias=False)
 
     def mlp(self, x: Tensor) -> Tensor:
         gate, up = self.gate_up(self.norm_mlp(x)).chunk(2, dim=-1)
         narrowed: Tensor = self.down(functional.silu(gate) * up)
         return x + narrowed
+
+
+class Block(Gated):
+    """Attention behind an RMS norm, added to the stream, then the MLP."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__(config.width, config.hidden)
+        self.norm_attention = nn.RMSNorm(config.width, eps=1e-5)
+        self.attention = Attention(config)
 
     def forward(self, x: Tensor, tags: Tags, turn: tuple[Tensor, Tensor]) -> Tensor:
         return self.mlp(x + self.attention(self.norm_attention(x), tags, turn))
