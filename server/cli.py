@@ -15,6 +15,7 @@ from music.errors import BadSetting, TradefoursError
 from server.bench import bench
 from server.outputs import check_output
 from server.settings import Settings
+from streaming.generations import GenerationOptions
 
 if TYPE_CHECKING:
     from server.serve import LoadedEngine
@@ -36,6 +37,17 @@ class ModeName(StrEnum):
     accompany = "accompany"
     trade = "trade"
     continue_ = "continue"
+
+
+class GenerationName(StrEnum):
+    continue_ = "continue"
+    accompany = "accompany"
+    fill = "fill"
+    answer = "answer"
+
+
+def _of_generation(option: str) -> str:
+    return GenerationOptions.model_fields[option].description or ""
 
 
 def _about(setting: str) -> str:
@@ -232,21 +244,31 @@ def replay(
 def generate(
     source: Annotated[Path, typer.Argument(metavar="IN.mid")],
     target: Annotated[Path, typer.Argument(metavar="OUT.mid")],
-    bars: Annotated[int, typer.Option(min=1, max=512, help="Bars to add.")] = 8,
-    model: Annotated[str, typer.Option(help="Name of the network, or its folder.")] = "small",
-    seed: Seed = 0,
+    mode: Annotated[GenerationName, typer.Option(help=_of_generation("mode"))] = GenerationName.continue_,
+    bars: Annotated[int | None, typer.Option(help=_of_generation("bars"))] = None,
+    seconds: Annotated[float | None, typer.Option(help=_of_generation("seconds"))] = None,
+    variations: Annotated[int, typer.Option(help="So many pieces: OUT-01.mid and so on.")] = 1,
+    model: Annotated[str | None, typer.Option(help="Name of the network, or its folder; small if not said.")] = None,
+    seed: Annotated[int, typer.Option(help=_of_generation("seed"))] = 0,
     temperature: Temperature = 0.95,
-    top_p: Annotated[float, typer.Option(help="Keep the likeliest tokens of so much probability.")] = 0.97,
-    min_p: Annotated[float, typer.Option(help="Drop tokens below this share of the likeliest.")] = 0.02,
-    prompt_bars: Annotated[int | None, typer.Option(min=1, help="Use only the first bars of the file.")] = None,
-    png: Annotated[Path | None, typer.Option(help="Draw prompt and continuation as a piano roll.")] = None,
+    top_p: Annotated[float, typer.Option(help=_of_generation("top_p"))] = 0.97,
+    min_p: Annotated[float, typer.Option(help=_of_generation("min_p"))] = 0.02,
+    key: Annotated[str, typer.Option(help=_of_generation("key"))] = "",
+    chords: Annotated[str, typer.Option(help=_of_generation("chords"))] = "",
+    prompt_bars: Annotated[int | None, typer.Option(help="Use only the first bars of the file.")] = None,
+    from_bar: Annotated[int | None, typer.Option(help=_of_generation("from_bar"))] = None,
+    part: Annotated[list[int] | None, typer.Option(help="continue, fill: a part that is written; all else.")] = None,
+    program: Annotated[list[int] | None, typer.Option(help="accompany, answer: the program of a new part.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Draw the (first) piece as a piano roll.")] = None,
+    server: Annotated[str | None, typer.Option(help="Let this server write it, such as http://HOST:8765.")] = None,
 ) -> None:
-    """Continue a MIDI file."""
+    """Continue, accompany, fill in or answer a MIDI file."""
     from server.generate import generate_file
 
     generate_file(
-        source, target, bars=bars, model=model, seed=seed, prompt_bars=prompt_bars, png=png,
-        temperature=temperature, top_p=top_p, min_p=min_p,
+        source, target, model=model, server=server, png=png, mode=mode.value, bars=bars, seconds=seconds,
+        variations=variations, seed=seed, temperature=temperature, top_p=top_p, min_p=min_p, key=key, chords=chords,
+        prompt_bars=prompt_bars, from_bar=from_bar, parts=tuple(part or ()), programs=tuple(program or ()),
     )  # fmt: skip
 
 

@@ -1,50 +1,101 @@
-"""`tradefours generate`: a file in, its continuation out, with numbers beside it."""
+"""`tradefours generate`: a file in, new music out, with numbers beside it; written here or by a server."""
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+from pydantic import ValidationError
 from tqdm import tqdm
 
-from model.engine.backends import make_engine
-from model.engine.work import Sampling
-from model.generate import continue_score
-from model.registry import load
-from music.files import read_midi, save_midi
+from clients.generations import GenerationsClient
+from music.errors import BadSetting, TradefoursError
+from music.files import read_midi, write_midi
 from music.measures import Measures, best_scale, measure
 from music.piano_roll import draw_piano_roll
 from music.time import Tick
-from server.composing import bar_after, bars_on, first_bars
+from server.complaint import objection
+from server.composing import bar_after, first_bars, prepare
 from server.outputs import check_output
+from streaming.generations import GenerationOptions
 
 
 def generate_file(
-    source: Path,
-    target: Path,
-    *,
-    bars: int,
-    model: str,
-    seed: int,
-    prompt_bars: int | None,
-    png: Path | None,
-    temperature: float,
-    top_p: float,
-    min_p: float,
+    source: Path, target: Path, *, model: str | None, server: str | None, png: Path | None, **given: Any
 ) -> None:
-    check_output(target)
+    """`given`: the options of a generation; what is None was not said."""
+    options = _options(**given)
+    targets = numbered(target, options.variations)
+    for path in targets:
+        check_output(path)
     check_output(png, ending=".png")
-    sampling = Sampling(temperature=temperature, top_p=top_p, min_p=min_p)
-    prompt = first_bars(read_midi(source), prompt_bars)
-    engine = make_engine(load(model))
-    with tqdm(total=bars, desc=f"{model} plays", unit=" bars") as bar:
-        whole = continue_score(engine, prompt, bars=bars, sampling=sampling, seed=seed, progress=bar.update)
-    save_midi(whole, target)
+    if server is None:
+        pieces = _written_here(source, options, model or "small")
+    else:
+        pieces = _written_there(source, options.model_copy(update={"model": model or ""}), server)
+    for path, piece in zip(targets, pieces, strict=True):
+        path.write_bytes(piece)
+    _show(source, options, pieces[0], png)
+
+
+def numbered(target: Path, count: int) -> list[Path]:
+    """OUT.mid, or OUT-01.mid and so on."""
+    if count == 1:
+        return [target]
+    return [target.with_name(f"{target.stem}-{number:02}{target.suffix}") for number in range(1, count + 1)]
+
+
+def _options(**given: Any) -> GenerationOptions:
+    try:
+        return GenerationOptions(**{name: value for name, value in given.items() if value not in (None, ())})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BadSetting(objection(first, first["loc"], "options")) from None
+
+
+def _written_here(source: Path, options: GenerationOptions, model: str) -> list[bytes]:
+    prompt = read_midi(source)  # what is wrong with it is told before anything heavy is loaded
+    from model.engine.backends import make_engine
+    from model.engine.together import run_together
+    from model.registry import load
+    from server.batch import AT_ONCE, SEQUENCES
+
+    engine = make_engine(load(model), max_sequences=SEQUENCES)
+    order = prepare(options, prompt, engine.capacity)
+    with tqdm(total=order.bars * options.variations, desc=f"{model} plays", unit=" bars") as bar:
+        writers = [order.write(engine, options.seed + i, bar.update) for i in range(options.variations)]
+        added = run_together(engine, writers, at_once=AT_ONCE)
+    return [write_midi(order.whole(notes)) for notes in added]
+
+
+def _written_there(source: Path, options: GenerationOptions, url: str) -> list[bytes]:
+    """Interrupted, nothing is left on the server."""
+    client = GenerationsClient(url)
+    asked = client.ask(source.read_bytes(), options, key=str(uuid4()))
+    try:
+        with tqdm(total=100, desc=f"{asked.model} plays", bar_format="{l_bar}{bar}| {elapsed}") as bar:
+            for seen in client.follow(asked.id):
+                bar.update(100 * seen.progress - bar.n)
+        if seen.status != "succeeded":
+            raise TradefoursError(f"expected music from {url}, got a generation that {seen.status}: {seen.reason}")
+        return [client.result(asked.id, piece=number) for number in seen.done]
+    except KeyboardInterrupt:
+        client.cancel(asked.id)
+        raise
+
+
+def _show(source: Path, options: GenerationOptions, piece: bytes, png: Path | None) -> None:
+    """A picture where it is wanted; numbers where something new follows something old."""
+    prompt, whole = first_bars(read_midi(source), options.prompt_bars), read_midi(piece)
+    follows = options.mode in ("continue", "answer")
     joint = bar_after(prompt)
     if png is not None:
-        title = f"{source.name}: {bars} bars by {model}, seed {seed} (amber)"
-        draw_piano_roll(whole, png, new_from=joint, title=title)
-    scale = best_scale([note for note in prompt.notes if not prompt.parts[note.part].is_drums])
-    end = bars_on(whole, joint, bars)
-    print(measures_table(measure(prompt, Tick(0), joint, scale=scale), measure(whole, joint, end, scale=scale)))
+        title = f"{source.name}: {options.mode}, seed {options.seed}" + (" (amber)" if follows else "")
+        draw_piano_roll(whole, png, new_from=joint if follows else None, title=title)
+    if follows:
+        scale = best_scale([note for note in prompt.notes if not prompt.parts[note.part].is_drums])
+        before = measure(prompt, Tick(0), joint, scale=scale)
+        print(measures_table(before, measure(whole, joint, bar_after(whole), scale=scale)))
 
 
 def measures_table(prompt: Measures, continuation: Measures) -> str:

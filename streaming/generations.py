@@ -129,3 +129,30 @@ class Generation(BaseModel):
     @property
     def is_over(self) -> bool:
         return self.status not in ("queued", "running")
+
+
+class ModelAbout(BaseModel):
+    """A network that can be asked for."""
+
+    name: str
+    weights: str = Field(description="Fingerprint: other weights have another.")
+    backend: str = Field(description="What computes it.")
+    context: int = Field(description="Tokens that it hears at most.")
+
+
+class Models(BaseModel):
+    models: list[ModelAbout]
+
+
+class SessionAbout(BaseModel):
+    """Somebody plays, or has played lately."""
+
+    session: str
+    is_live: bool
+    tick: int | None = Field(description="Where its clock is; null before it runs.")
+    recording: str = Field(description="Where its MIDI file can be had.")
+
+
+class Sessions(BaseModel):
+    sessions: list[SessionAbout]
+    capacity: int = Field(description="Players at once.")

@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from server.complaint import objection
+
 PROBLEM: Final = "application/problem+json"
 PREFIX: Final = "/v1"
 
@@ -63,15 +65,8 @@ def add_problems(app: FastAPI) -> None:
 
 def first_sentence(errors: Any) -> str:
     """What is wrong with the first field: of pydantic's list."""
-    first = errors[0]
-    field = ".".join(str(step) for step in first["loc"] if step not in ("body", "query")) or "body"
-    got = repr(first.get("input"))
-    got = got if len(got) <= 60 else f"{got[:57]}..."
-    claim = first["msg"].removeprefix("Value error, ")
-    if claim.startswith("expected "):
-        return str(claim)
-    claim = claim.removeprefix("Input should ") if claim.startswith("Input should ") else f"be right ({claim})"
-    return f"expected {field} to {claim}, got {got}"
+    place = [step for step in errors[0]["loc"] if step not in ("body", "query", "header", "path")]
+    return objection(errors[0], place, "body")
 
 
 def _methods(app: FastAPI, request: Request) -> set[str]:

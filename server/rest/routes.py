@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Header, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.background import BackgroundTask
 
 from server.rest.bodies import read_request
@@ -20,35 +20,12 @@ from server.rest.jobs import Jobs
 from server.rest.problems import PROBLEM, Problem, ProblemDetails
 from server.rest.results import ENDINGS, JSON, MIDI, WAV, ZIP, NoSound, acceptable, archive, json_of, sound
 from server.stage import Stage
-from streaming.generations import Generation, GenerationOptions
+from streaming.generations import Generation, GenerationOptions, ModelAbout, Models, SessionAbout, Sessions
 
 LONGEST_WAIT_S: Final = 60
 SILENT_S: Final = 15.0  # of a stream of events: then a comment says that it lives
 
 Id = Annotated[str, Field(max_length=64)]
-
-
-class ModelAbout(BaseModel):
-    name: str
-    weights: str = Field(description="Fingerprint: other weights have another.")
-    backend: str = Field(description="What computes it.")
-    context: int = Field(description="Tokens that it hears at most.")
-
-
-class Models(BaseModel):
-    models: list[ModelAbout]
-
-
-class SessionAbout(BaseModel):
-    session: str
-    is_live: bool
-    tick: int | None = Field(description="Where its clock is; null before it runs.")
-    recording: str = Field(description="Where its MIDI file can be had.")
-
-
-class Sessions(BaseModel):
-    sessions: list[SessionAbout]
-    capacity: int
 
 
 def answers(*statuses: int, **ok: Any) -> dict[int | str, dict[str, Any]]:

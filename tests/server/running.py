@@ -66,7 +66,7 @@ async def heard(socket: ClientConnection, kind: str) -> Any:
 @contextmanager
 def run_server(**settings: Any) -> Iterator[Running]:
     with TemporaryDirectory() as folder:
-        yield from _run(Settings(port=0, **{"generations": folder, **settings}))
+        yield from _run(Settings(**{"port": 0, "generations": folder, **settings}))
 
 
 def _run(chosen: Settings) -> Iterator[Running]:

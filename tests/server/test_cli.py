@@ -9,12 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from music.errors import BadSetting
 from music.files import read_midi, save_midi
 from server.cli import app
 from server.composing import bar_after, bars_on, first_bars
 from tests.conftest import ROOT
 from tests.model.training.made_corpus import made_archive, scale_score
+from tests.server.rest.test_restart import server_process
+from tests.server.test_journals import free_port
 
 
 def tradefours(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -52,6 +56,34 @@ def test_generate_adds_the_bars_asked_for_and_leaves_the_prompt_alone(scale_file
     assert [(n.onset, n.pitch, n.velocity) for n in ours] == [(n.onset, n.pitch, n.velocity) for n in before.notes]
     assert all(note.onset < joint + 2 * 1920 for note in after.notes)
     assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_server_writes_what_is_written_here(scale_file: Path, tmp_path: Path) -> None:
+    options = ["--mode", "accompany", "--program", "33", "--bars", "2", "--seed", "9", "--variations", "2"]
+    options += ["--key", "C major", "--chords", "C | G7"]
+
+    def generate(name: str, *more: str) -> None:
+        result = CliRunner().invoke(app, ["generate", str(scale_file), str(tmp_path / name), *options, *more])
+        assert result.exit_code == 0, result.exception
+
+    generate("here.mid", "--model", "tiny")
+    with server_process(port := free_port(), tmp_path / "kept"):
+        generate("there.mid", "--server", f"http://127.0.0.1:{port}")
+    for number in ("01", "02"):
+        pieces = [(tmp_path / f"{name}-{number}.mid").read_bytes() for name in ("here", "there")]
+        assert pieces[0] == pieces[1]
+        assert 33 in {part.program for part in read_midi(pieces[0]).parts}
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("--bars=0", "bars"), ("--key=H", "key"), ("--part=3", "parts below 2"), ("--from-bar=2", "prompt_bars")],
+)
+def test_generate_refuses_options_that_make_no_sense(scale_file: Path, tmp_path: Path, option: str, words: str) -> None:
+    command = ["generate", str(scale_file), str(tmp_path / "out.mid"), option, "--model", "tiny"]
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, BadSetting)
+    assert words in str(result.exception)
 
 
 @pytest.mark.parametrize("case", ["truncated", "text", "huge", "missing", "folder"])
