@@ -138,12 +138,16 @@ class Jobs:
         return _generation(row, request, status, done, 1.0 if status == "succeeded" else 0.0, None, row.reason)
 
     async def events(self, id: str) -> AsyncIterator[Generation]:
-        """What it is now, and after every change until it has ended, or the server does. Raises Problem."""
-        job = self._jobs.get(id)
+        """What it is now, and after every change until it has ended, or the server does. Raises Problem, here."""
+        return self._changes(id, self._jobs.get(id), await self.find(id))
+
+    async def _changes(self, id: str, job: Job | None, seen: Generation) -> AsyncIterator[Generation]:
         while True:
             changed = job.changed if job else None
-            is_cancelled = job is not None and job.status == "cancelled"
-            seen = job.seen(None) if job and is_cancelled else await self.find(id)
+            try:
+                seen = await self.find(id)
+            except Problem:  # it was cancelled while somebody listened
+                seen = seen.model_copy(update={"status": "cancelled"})
             yield seen
             if seen.is_over or changed is None or self._is_closing:
                 return
@@ -154,7 +158,7 @@ class Jobs:
         """As it is when it has ended, or after so long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                async for seen in self.events(id):
+                async for seen in await self.events(id):
                     if seen.is_over:
                         return seen
         return await self.find(id)

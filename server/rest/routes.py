@@ -107,8 +107,8 @@ def _add_generations(app: FastAPI, jobs: Jobs) -> None:
     )
     async def events(id: Id, last_event_id: Annotated[str, Header(max_length=200)] = "") -> StreamingResponse:
         """Server-sent events: how far it is, now and after every change. The last one has ended."""
-        await jobs.find(id)  # a refusal is no stream
-        return StreamingResponse(_events(jobs, id, last_event_id), media_type="text/event-stream")
+        changes = await jobs.events(id)
+        return StreamingResponse(_events(changes, last_event_id), media_type="text/event-stream")
 
     @app.delete("/v1/generations/{id}", status_code=204, responses=answers(403, 404, 422, 503))
     async def cancel(id: Id) -> None:
@@ -173,10 +173,9 @@ def _made(kind: str, seen: Generation, pieces: dict[int, bytes]) -> Response:
     return FileResponse(path, headers=headers, media_type=kind, background=BackgroundTask(rmtree, folder))
 
 
-async def _events(jobs: Jobs, id: str, last: str) -> AsyncIterator[str]:
+async def _events(changes: AsyncIterator[Generation], last: str) -> AsyncIterator[str]:
     """An event's id is what it says, so that after a cut only what is new is said again."""
-    seen = jobs.events(id)
-    coming = asyncio.ensure_future(anext(seen, None))
+    coming = asyncio.ensure_future(anext(changes, None))
     try:
         while True:
             done, _ = await asyncio.wait({coming}, timeout=SILENT_S)
@@ -190,7 +189,7 @@ async def _events(jobs: Jobs, id: str, last: str) -> AsyncIterator[str]:
             if about != last:
                 yield f"id: {about}\nevent: generation\ndata: {generation.model_dump_json()}\n\n"
             last = about
-            coming = asyncio.ensure_future(anext(seen, None))
+            coming = asyncio.ensure_future(anext(changes, None))
     finally:
         coming.cancel()
 
