@@ -2,8 +2,8 @@
 
 What the figures mean, in milliseconds where they are times:
 
-- `reaction`: from a human note's arrival (answer mode: from the end of the pause) to the first note planned in return.
-  With `--ports`, at the bridge and in a duet: from sending a human note to the first plan that has heard it.
+- `reaction`: from each human note to the plan that was reviewed against it (`reviewed_seq`): a note was added or taken
+  back, or all that is promised next is decided, rests included. At the client; with `--ports`, at the bridge.
 - `answer`: from the last key-up of a phrase to the machine's first note at the port. It contains the pause for which
   the machine waits (350 ms), and up to 200 ms in which the music may choose its moment.
 - `lateness`: how long after its due time a note-on is handed to the port.

@@ -15,7 +15,7 @@ from time import monotonic_ns
 from typing import Any, Final
 
 from benchmarks.around import Around
-from benchmarks.live_figures import MODES, SEED, Measured, Summary
+from benchmarks.live_figures import MODES, SEED, Measured
 from benchmarks.performance import Phrase, edges, messages, pauses_until, phrases
 from benchmarks.time_bar import time_bar
 from clients.held_keys import HeldKeys
@@ -27,7 +27,6 @@ from music.errors import TradefoursError
 from music.time import Nanos
 from server.engine_choice import load_engine
 from server.host import SessionHost
-from server.numbers import HostStatus
 from server.seat import Seat
 from server.serve import SWITCH_S
 from server.settings import Settings
@@ -77,7 +76,7 @@ def measure_mode(engine: Engine[Any], mode: Mode, performance: Sequence[Phrase],
         mode=mode,
         seconds=seconds,
         human_notes=sum(map(len, performance)),
-        reaction=_reactions(status),
+        reaction=stand.reactions.summary_ms(),
         answer=Times(pauses_until(sound.onsets, ends, starts) if mode == "answer" else ()).summary_ms(),
         lateness=sound.lateness.summary_ms(),
         in_time=stand.side.in_time,
@@ -86,13 +85,6 @@ def measure_mode(engine: Engine[Any], mode: Mode, performance: Sequence[Phrase],
         notes_on=len(sound.onsets),
         notes_off=sound.notes_off,
     )
-
-
-def _reactions(status: HostStatus) -> Summary:
-    """As the host counts them: in a duet that rests, a human note is no question."""
-    nanos = {"p50_ms": status.reaction_p50_ns, "p95_ms": status.reaction_p95_ns, "p99_ms": status.reaction_p99_ns}
-    found = {name: round(each / 1e6, 3) for name, each in nanos.items() if each is not None}
-    return {"count": 1, **found} if found else {**dict.fromkeys(nanos, 0.0), "count": 0}
 
 
 class TimedEngine(Around):
@@ -150,6 +142,8 @@ class Stand:
     def __init__(self, host: SessionHost, start: Start, sound: NullSound) -> None:
         self.side = PlayerSide(start.bpm, {part.part: part.program for part in start.machine})
         self.struck: list[int] = []  # when each key went down or came up
+        self.reactions = Times()  # from each key-down to the review that heard it
+        self._unreviewed: dict[int, int] = {}  # by seq
         self._host = host
         self._sound = sound
         self._keys = HeldKeys()
@@ -179,6 +173,8 @@ class Stand:
         for event in self._keys.hear(message, Nanos(now)):
             note = self.side.play(event)
             played = PlayedNote(seq=self._seq, tick=note.tick, pitch=note.pitch, velocity=note.velocity)
+            if played.velocity:
+                self._unreviewed[self._seq] = now
             self._host.deliver(self._seat, played)
             self._seq += 1
 
@@ -189,5 +185,11 @@ class Stand:
             if isinstance(message, ErrorMessage):
                 raise TradefoursError(f"expected the session to play on, got: {message.reason}")
             if isinstance(message, Plan):
+                self._note_review(message, monotonic_ns())
                 for sound in self.side.follow(message, Nanos(monotonic_ns())):
                     self._sound.schedule(asdict(sound))
+
+    def _note_review(self, plan: Plan, now: int) -> None:
+        if plan.reviewed_seq is not None:
+            for seq in [seq for seq in self._unreviewed if seq <= plan.reviewed_seq]:
+                self.reactions.add(now - self._unreviewed.pop(seq))

@@ -75,7 +75,7 @@ def _measured(
         mode=mode,
         seconds=seconds,
         human_notes=sum(map(len, performance)),
-        reaction=stats["reaction"] if mode == "duet" else Times().summary_ms(),  # no plan hears a phrase before its end
+        reaction=stats["reaction"],
         answer=Times(answers).summary_ms(),
         lateness=stats["lateness"],
         in_time=stats["in_time"],

@@ -82,7 +82,7 @@ class Bridge:
 
     def statistics(self) -> dict[str, Any]:
         """Notes sent to the port; notes that were known in time, late but played, or dropped; times in milliseconds:
-        `lateness` at the port, `reaction` from a human note to the first plan that heard it, `round_trip` of
+        `lateness` at the port, `reaction` from a human note to the plan that was reviewed against it, `round_trip` of
         heartbeats; `tokens_per_second` of the server while it drew any, None if never."""
         return {
             "notes_on": self._out.notes_on,
@@ -208,7 +208,7 @@ class Bridge:
                     raise
             now = Nanos(monotonic_ns())
             seq = await live.note(note.tick, note.pitch, note.velocity, HUMAN_PART)
-            if len(self._unanswered) < UNANSWERED:
+            if note.velocity and len(self._unanswered) < UNANSWERED:
                 self._unanswered[seq] = now
 
     def _follow(self, plan: Plan) -> None:
@@ -220,8 +220,8 @@ class Bridge:
             if not self._answered:
                 self._answered = True
                 log.info("answered")
-        if plan.answers_seq is not None:
-            for seq in [seq for seq in self._unanswered if seq <= plan.answers_seq]:
+        if plan.reviewed_seq is not None:
+            for seq in [seq for seq in self._unanswered if seq <= plan.reviewed_seq]:
                 self._reaction.add(now - self._unanswered.pop(seq))
 
     def _fall_silent(self, live: LiveClient) -> None:

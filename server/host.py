@@ -319,8 +319,7 @@ class SessionHost:
             with self._minding(seat):
                 plan = seat.session.take_plan(tick)
                 if plan is not None:
-                    waited = seat.reaction_ns(plan, now)
-                    if waited is not None:
+                    for waited in seat.reactions_ns(plan, now):
                         self._numbers.reacted(waited)
                     seat.emit(plan)
 

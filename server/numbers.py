@@ -22,7 +22,7 @@ class HostStatus:
     tokens: int  # drawn, in all
     tokens_per_second: float
     busy_share: float  # of the time, how much the engine computed: 0..1
-    reaction_p50_ns: int | None  # from when an answer is owed to its first planned note
+    reaction_p50_ns: int | None  # of a human note: until it was reviewed; of a turn by itself: until its first note
     reaction_p95_ns: int | None
     reaction_p99_ns: int | None
 

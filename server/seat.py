@@ -74,10 +74,11 @@ class Seat:
         tempo = Tempo.from_bpm(start.bpm)
         self._seconds_per_tick = tempo.us_per_quarter / TICKS_PER_QUARTER / 1e6
         self._ahead = Tick(AHEAD * TICKS_PER_QUARTER // (tempo.us_per_quarter * 1000))
-        self._inbox: deque[Heard] = deque()
+        self._inbox: deque[tuple[Heard, Nanos]] = deque()  # with the moment of arrival
         self._inbox_messages = inbox_messages
-        self._note_at: Nanos | None = None  # when the oldest note arrived that the session has not been polled about
-        self._owed_since: Nanos | None = None  # since when the machine owes an answer
+        self._unreviewed: list[Nanos] = []  # when each human note arrived that waits for its review
+        self._was_urgent = False
+        self._owed_since: Nanos | None = None  # when a turn came by itself whose first note is still to come
 
     def tick_at(self, now: Nanos) -> Tick | None:
         """Where the player's clock is believed to be; None before it was heard."""
@@ -110,9 +111,7 @@ class Seat:
             self.session.check(message)
         elif keeps_time and not (self._goes_on and self.tick_at(now) is None):
             self.hear_clock(message.tick, now)  # else it may be long past: a heartbeat tells the clock first
-        if isinstance(message, PlayedNote) and message.velocity and self._note_at is None:
-            self._note_at = now
-        self._inbox.append(message)
+        self._inbox.append((message, now))
 
     def expect_what_was_missed(self) -> None:
         """The client was cut off, and says again at once what may not have been heard."""
@@ -120,8 +119,10 @@ class Seat:
 
     def read_inbox(self, now: Tick) -> None:
         while self._inbox:
-            message = self._inbox.popleft()
+            message, at = self._inbox.popleft()
             event = _event(message)
+            if isinstance(event, NoteOn):
+                self._unreviewed.append(at)
             if not isinstance(event, Control | Transport):
                 # What comes long after its moment, from a client that was cut off, is told as of its moment.
                 self._reached = Tick(max(self._reached, min(now, event.tick)))
@@ -131,15 +132,15 @@ class Seat:
                 self.session.receive(event, now, message.seq)
 
     def poll(self, tick: Tick, now: Nanos) -> Job | None:
-        """The session's next step. Remembers since when an answer is owed: a human note, or the end of a pause."""
+        """The session's next step. Remembers since when a turn that came by itself, after a pause, say, has no note."""
         assert self.sequence is not None
         self._reached = tick
         step = self.session.poll(tick)
         if not self.session.urgent:
             self._owed_since = None
-        elif self._owed_since is None:
-            self._owed_since = now if self._note_at is None else self._note_at
-        self._note_at = None
+        elif not (self._was_urgent or self._unreviewed):
+            self._owed_since = now
+        self._was_urgent = self.session.urgent
         if step is None:
             return self._relieve(tick)
         return Job(self, self.sequence, step)
@@ -168,13 +169,15 @@ class Seat:
         step = self.session.relieve(tick) if self.relief is not None else None
         return Job(self, self.relief, step, is_relief=True) if step and self.relief else None
 
-    def reaction_ns(self, plan: Plan, now: Nanos) -> int | None:
-        """How long the player waited, where `plan` has the first note of an answer."""
-        if self._owed_since is None or not plan.add:
-            return None
-        waited = now - self._owed_since
-        self._owed_since = None
-        return waited
+    def reactions_ns(self, plan: Plan, now: Nanos) -> list[int]:
+        """How long each human note waited for the review that `plan` tells of, and a turn for its first note."""
+        since = []
+        if plan.reviewed_seq is not None:
+            since, self._unreviewed = self._unreviewed, []
+        if plan.add and self._owed_since is not None:
+            since.append(self._owed_since)
+            self._owed_since = None
+        return [now - each for each in since]
 
     def rest_s(self, now: Nanos) -> float | None:
         """How long the session needs nothing; None: until a message comes."""

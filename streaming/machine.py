@@ -61,6 +61,11 @@ class Machine:
         transcript = self.scribe.transcript
         return max(transcript.state.step + transcript.is_complete, self._room.left_to) * TICKS_PER_STEP
 
+    def is_decided(self, now: Tick) -> bool:
+        """All that is promised next, notes or rest, is decided."""
+        begin = self.turn.begin if self.turn else 0
+        return max(self._decided_to, begin) > now + self.plan.commit
+
     # ---- what the session says -----------------------------------------------------------------------
 
     def hear_round_trip(self, ticks: int) -> None:

@@ -268,6 +268,9 @@ class Plan(Message):
     answers_seq: int | None = Field(
         default=None, description="`seq` of the newest `note`, `control` or `transport` that it has heard."
     )
+    reviewed_seq: int | None = Field(
+        default=None, description="Where a note has been reviewed: `seq` of the newest message heard by then."
+    )
 
 
 class ServerHeartbeat(Message):

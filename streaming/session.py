@@ -44,6 +44,7 @@ class Session:
         self._closing: Turn | None = None  # the newest turn that comes to an end
         self._heard_seq: int | None = None
         self._owes_word = False  # a control or transport is to be answered, even if it changes nothing
+        self._owes_review = False  # so is a note, when what follows it is decided
         self._has_begun = False
         self._goes_on = False
         if truth:
@@ -114,6 +115,7 @@ class Session:
                 for released in ended:
                     self._release(released)
                 if begun:
+                    self._owes_review = seq is not None
                     self._press(begun)
             case Control():
                 self._owes_word = True
@@ -256,15 +258,24 @@ class Session:
             if note.onset >= self._settings.count_in:
                 self._recording.add(note)
         plan = self._machine.plan.take(self._heard_seq)
-        if plan is None and self._owes_word:
+        is_reviewed = self._is_reviewed(plan, now)
+        if plan is None and (self._owes_word or is_reviewed):
             plan = Plan(answers_seq=self._heard_seq)
+        if plan and is_reviewed:
+            plan = plan.model_copy(update={"reviewed_seq": self._heard_seq})
         self._owes_word = False
+        self._owes_review = self._owes_review and not is_reviewed
         return plan
+
+    def _is_reviewed(self, plan: Plan | None, now: Tick) -> bool:
+        """The newest note has changed the plan, or everything up to what is promised next stands as it is."""
+        has_changed = plan is not None and bool(plan.add or plan.cancel)
+        return self._owes_review and (has_changed or self._machine.is_decided(now))
 
     def next_wake(self, now: Tick) -> Tick | None:
         """The earliest tick at which `poll` or `take_plan` has something to do, if no event comes."""
         wakes = [
-            now if self._owes_word or not self._has_begun else None,
+            now if self._owes_word or not self._has_begun or self._is_reviewed(None, now) else None,
             self._machine.plan.next_change(now),
             self._keys.next_overdue(),
             due_at(self._keys, self._settings, self._given),

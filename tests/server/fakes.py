@@ -134,7 +134,7 @@ class ScriptedSession:
         self.heard.clear()
         self.drawn.clear()
         note = PlannedNote(id=0, tick=now + 240, duration=240, part=1, pitch=60, velocity=80)
-        return Plan(add=(note,), commit=(0,), answers_seq=seq)
+        return Plan(add=(note,), commit=(0,), answers_seq=seq, reviewed_seq=seq)
 
     def next_wake(self, now: Tick) -> Tick | None:
         return self.wake

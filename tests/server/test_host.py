@@ -153,7 +153,7 @@ def test_nobody_starves_while_others_are_in_a_hurry(make_house: Callable[..., Ho
     assert all(calm.sequence not in batch for batch in house.engine.batches[:-1])
 
 
-def test_the_reaction_time_runs_from_the_notes_arrival_to_the_first_planned_note(
+def test_the_reaction_time_runs_from_the_notes_arrival_to_its_review(
     make_house: Callable[..., House],
 ) -> None:
     house = make_house()
@@ -167,6 +167,18 @@ def test_the_reaction_time_runs_from_the_notes_arrival_to_the_first_planned_note
     house.host.turn()
     status = house.host.status()
     assert status.reaction_p50_ns == status.reaction_p99_ns == 7 * MS
+
+
+def test_every_note_of_a_chord_has_a_reaction_of_its_own(make_house: Callable[..., House]) -> None:
+    house = make_house()
+    seat = house.seat()
+    script(seat).steps = 0
+    for _ in range(3):
+        house.host.deliver(seat, note())
+        house.clock.now += MS
+    house.host.turn()
+    status = house.host.status()
+    assert (status.reaction_p50_ns, status.reaction_p99_ns) == (2 * MS, 3 * MS)
 
 
 def test_tokens_per_second_forgets_what_is_long_ago(make_house: Callable[..., House]) -> None:

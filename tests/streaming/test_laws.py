@@ -79,6 +79,7 @@ class Player(Listener):
         super().__init__(MACHINE)
         self.sent: list[PortMessage] = []
         self.is_connected = True
+        self.newest_note = 0  # its seq
         self._side = PlayerSide(start.bpm, {})
         self._side.clock.play(Nanos(0))
         self._playout = Playout()
@@ -125,7 +126,7 @@ class AnySet(RuleBasedStateMachine):
     @initialize(start=starts, seed=st.integers(0, 9), cost=st.integers(0, 25), capacity=st.sampled_from([320, 2048]))
     def begin(self, start: Start, seed: int, cost: int, capacity: int) -> None:
         self.book, self.past, self.heard = Book(), Past(), list[tuple[Tick, Happening]]()
-        self.start, self.seed, self.cost, self.capacity = start, seed, cost, capacity
+        self.start, self.seed, self.cost, self.capacity, self.seq = start, seed, cost, capacity, 0
         session = Journaled(start, capacity=capacity, write=self.book.write, about=ABOUT)
         self.sit(session, Tick(0))
 
@@ -136,7 +137,10 @@ class AnySet(RuleBasedStateMachine):
 
     def hear(self, event: Happening) -> None:
         self.heard.append((self.live.now, event))
-        self.session.receive(event, self.live.now)
+        self.seq += 1
+        self.session.receive(event, self.live.now, self.seq)
+        if isinstance(event, NoteOn):
+            self.player.newest_note = self.seq
 
     def pass_by(self, ticks: int) -> None:
         self.live.play([], self.live.now + ticks)
@@ -231,6 +235,7 @@ class AnySet(RuleBasedStateMachine):
         self.player.cut()
         self.every_on_has_one_off()
         self.every_note_told_was_kept_or_taken_back()
+        self.every_note_was_reviewed()
         self.a_replay_equals_the_set()
         self.the_transcript_is_a_fresh_prefill()
 
@@ -249,6 +254,11 @@ class AnySet(RuleBasedStateMachine):
     def every_note_told_was_kept_or_taken_back(self) -> None:
         """That none was promised and taken back is seen by the listener, plan by plan."""
         assert self.player.committed | self.player.cancelled == self.player.told.keys()
+
+    def every_note_was_reviewed(self) -> None:
+        reviews = [plan.reviewed_seq for plan in self.player.plans if plan.reviewed_seq is not None]
+        assert reviews == sorted(set(reviews)), "once each"
+        assert max(reviews, default=0) >= self.player.newest_note
 
     def a_replay_equals_the_set(self) -> None:
         replay = replayed(self.book)

@@ -252,6 +252,32 @@ def test_a_human_note_takes_back_the_plan_from_there_on_but_nothing_that_was_pro
     assert plan.answers_seq == 17
 
 
+def test_a_note_that_takes_something_back_is_reviewed_by_that_and_once() -> None:
+    played = live_set(Start(mode="duet", lookahead_beats=16), seed=1)
+    played.play(key(0), until=1000)
+    played.session.receive(NoteOn(Tick(1000), 0, 64, 90), Tick(1000), seq=17)
+    plan = played.session.take_plan(Tick(1000))
+    assert plan is not None
+    assert plan.cancel
+    assert plan.reviewed_seq == 17
+    played.play(key(1040)[1:], until=4000)
+    assert all(plan.reviewed_seq is None for plan in played.listener.plans)
+
+
+def test_a_note_that_changes_nothing_is_reviewed_when_what_is_promised_next_is_decided() -> None:
+    """The network leaves every moment to the humans: a rest that was meant is a review, and is told."""
+    played = live_set(Start(mode="duet"), expects_human=1.0)
+    played.play(key(0), until=4 * BAR)  # by then the machine owes no first note any more
+    asked = played.engine.draws
+    played.listener.plans.clear()
+    played.session.receive(NoteOn(Tick(4 * BAR), 0, 64, 90), Tick(4 * BAR), seq=3)
+    assert played.session.take_plan(played.now) is None, "nothing was planned, and nothing is decided yet"
+    played.play([], until=4 * BAR + 1)
+    reviews = [plan for plan in played.listener.plans if plan.reviewed_seq == 3]
+    assert len(reviews) == 1
+    assert played.engine.draws > asked
+
+
 def test_the_length_of_a_held_key_is_guessed_and_never_less_than_it_already_is() -> None:
     session = Session(Start(mode="duet"), capacity=1024)
     session.receive(NoteOn(Tick(0), 0, 60, 80), Tick(240))
