@@ -23,6 +23,7 @@ FLAGS: Final = [
     "--disable-sync",
 ]
 PATIENCE_MS: Final = 20_000  # for what should come at once: a busy machine is no bug
+SMALL: Final = {"width": 1024, "height": 480}  # pixels are painted by the processor: fewer leave it to the tests
 FAKE_MIDI: Final = Path(__file__).with_name("web_midi.js")
 
 
@@ -86,7 +87,7 @@ def _function(expression: str) -> str:
 @asynccontextmanager
 async def studio_page(browser: Browser, home: str, **options: Any) -> AsyncIterator[Studio]:
     """A page in a profile of its own. Nothing may have gone wrong in it."""
-    context: BrowserContext = await browser.new_context(**options)
+    context: BrowserContext = await browser.new_context(**{"viewport": SMALL, **options})
     try:
         studio = Studio(await context.new_page(), home)
         yield studio

@@ -56,8 +56,8 @@ async def test_a_phrase_by_computer_keys_is_heard_at_once_and_answered(studio: O
         assert await page.look("session.notes.all.filter(note => note.who === 'you').map(note => note.pitch)") == [
             60, 62, 64, 67, 64,
         ]  # fmt: skip
-        assert await page.look("session.playout.late") == 0
-        assert await page.look("Math.max(...session.playout.lateness)") <= SLACK * 0.010
+        assert await page.look("session.machine.playout.late") == 0
+        assert await page.look("Math.max(...session.machine.playout.lateness)") <= SLACK * 0.010
         typical = "session.hands.keyMs.sort((a, b) => a - b)[2] + session.sound.context.baseLatency * 1000"
         assert await page.look(typical) <= SLACK * 20
         assert {urlsplit(url).hostname for url in page.asked} == {"127.0.0.1"}
@@ -271,7 +271,7 @@ async def test_everything_can_be_changed_while_it_plays(studio: Open) -> None:
         await page.page.fill("label:has-text('Density') input", "0.5")
         await page.page.click("text=Click")
         await page.page.click("[title='Its last bar, again and again']")
-        await page.until("session.isFrozen")
+        await page.until("session.machine.isFrozen")
         await page.page.click("[title='Its last bar, again and again']")
         await page.page.click("#piano >> nth=0", position={"x": 5, "y": 100})
         await page.until("session.set.stretches.at(-1).meter === '3/4' && session.clock.bpm === 132")

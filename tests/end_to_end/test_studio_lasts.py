@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Any
 
 import pytest
@@ -15,21 +15,23 @@ MINUTES = float(os.environ.get("TRADEFOURS_STUDIO_MINUTES", "0"))
 FRAME_MS = 1000 / 60
 SLACK = 3  # a busy machine is no bug
 GAP_MS = 100
-HEAP_GROWS = 1.2
+HEAP_MB = 1.0  # for what is remembered for a while: messages to be said again, say
+NOTE_BYTES = 300  # each stays, to be saved
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 
 WATCH = """() => {
   const {roll} = tradefours, draw = roll.draw.bind(roll);
-  const seen = window.seen = {draws: [], gaps: [], blocked: []};
-  let last = performance.now();
+  const most = 200000, gaps = new Float32Array(most), draws = new Float32Array(most), blocked = []; // none on the heap
+  let frames = 0, last = performance.now();
+  window.seen = () => ({gaps: [...gaps.subarray(1, frames)], draws: [...draws.subarray(0, frames)], blocked});
   roll.draw = (...all) => {
     const began = performance.now();
-    seen.gaps.push(began - last);
+    gaps[frames] = began - last;
     last = began;
     draw(...all);
-    seen.draws.push(performance.now() - began);
+    draws[frames++] = performance.now() - began;
   };
-  const observer = new PerformanceObserver(list => seen.blocked.push(...list.getEntries().map(each => each.duration)));
+  const observer = new PerformanceObserver(list => blocked.push(...list.getEntries().map(each => each.duration)));
   observer.observe({type: "longtask"});
 }"""
 
@@ -85,15 +87,15 @@ async def test_two_thousand_notes_are_drawn_in_less_than_a_frame(studio: Open) -
         await page.page.evaluate(FILL)
         await page.page.evaluate(WATCH)
         assert await page.look("view().notes.inView(view().now - 1500, performance.now()).length") >= 2000
-        await page.until("seen.draws.length >= 90")
-        draws: list[float] = await page.page.evaluate("seen.draws.slice(0, 90)")
-        gaps: list[float] = await page.page.evaluate("seen.gaps.slice(1, 90)")
-    print(f"\ndraw p50 {sorted(draws)[45]:.1f}, p95 {p95(draws):.1f} ms; a frame every {sum(gaps) / len(gaps):.1f} ms")
-    assert sorted(draws)[45] < FRAME_MS
+        await page.until("seen().draws.length >= 90")
+        seen: dict[str, list[float]] = await page.page.evaluate("seen()")
+    draws, gaps = seen["draws"], seen["gaps"]
+    print(f"\ndraw p50 {median(draws):.1f}, p95 {p95(draws):.1f} ms; a frame every {sum(gaps) / len(gaps):.1f} ms")
+    assert median(draws) < FRAME_MS
     assert p95(draws) < SLACK * FRAME_MS
 
 
-async def test_a_long_set_takes_no_more_memory_and_no_frame_waits(studio: Open) -> None:
+async def test_a_long_set_takes_no_memory_but_for_its_notes_and_no_frame_waits_long(studio: Open) -> None:
     if not MINUTES:
         pytest.skip("takes minutes: TRADEFOURS_STUDIO_MINUTES=3 says how many")
     async with studio(**DESKTOP) as page:
@@ -103,14 +105,15 @@ async def test_a_long_set_takes_no_more_memory_and_no_frame_waits(studio: Open) 
         await page.page.evaluate(PLAY)
         await asyncio.sleep(20)
         name = await page.look("session.connection.session")
+        before = await page.look("session.notes.all.length")
         heaps = [await heap_mb(page)]
         await page.page.evaluate(WATCH)
         for _ in range(6):
             await asyncio.sleep(10 * MINUTES)
             heaps.append(await heap_mb(page))
-        seen: dict[str, list[float]] = await page.page.evaluate("seen")
+        seen: dict[str, list[float]] = await page.page.evaluate("seen()")
         notes = await page.look("session.notes.all.length")
-        late = await page.look("[session.playout.late, Math.max(...session.playout.lateness)]")
+        late = await page.look("[session.machine.playout.late, Math.max(...session.machine.playout.lateness)]")
         same = await page.look("session.connection.session")
     gaps, draws, blocked = seen["gaps"], seen["draws"], [0.0, *seen["blocked"]]
     print(f"\n{MINUTES:g} minutes, {notes} notes; heap {', '.join(f'{heap:.1f}' for heap in heaps)} MB")
@@ -118,7 +121,7 @@ async def test_a_long_set_takes_no_more_memory_and_no_frame_waits(studio: Open) 
     print(f"above {GAP_MS} ms: {sum(gap > GAP_MS for gap in gaps)} gaps; draw p95 {p95(draws):.2f} ms")
     print(f"page busy above 50 ms: {len(blocked) - 1} times, at most {max(blocked):.0f} ms")
     print(f"late {late[0]}, lateness at most {late[1] * 1000:.1f} ms")
-    assert heaps[-1] < HEAP_GROWS * heaps[0]
+    assert heaps[-1] - heaps[0] < HEAP_MB + (notes - before) * NOTE_BYTES / 2**20
     assert max(blocked) < SLACK * GAP_MS
     assert same == name
     assert notes > 18_000

@@ -104,7 +104,7 @@ function Output({ session, part }: { session: Session; part: number }) {
   const { outputs } = session.midi;
   if (!outputs.length) return null;
   return (
-    <select aria-label={`Output of part ${part}`} value={session.band.routes.get(part) ?? ""} onChange={({ currentTarget: { value } }) => session.route(part, value)}>
+    <select aria-label={`Output of part ${part}`} value={session.machine.band.routes.get(part) ?? ""} onChange={({ currentTarget: { value } }) => session.machine.route(part, value)}>
       <option value="">this page</option>
       {outputs.map((port) => <option key={port.id} value={port.id}>{port.name}</option>)}
     </select>
@@ -143,7 +143,7 @@ function Instrument({ session, keys }: { session: Session; keys: Keys }) {
 }
 
 function Meters({ session }: { session: Session }) {
-  const { connection, beat, playout, clock, sound, watch } = session;
+  const { connection, beat, machine, clock, sound, watch } = session;
   const tick = clock.tickAt(session.heardNow);
   const ahead = tick === null ? null : Math.max(0, session.notes.planEnd - tick) / clock.ticksPerSecond;
   const trips = connection.trips;
@@ -153,9 +153,9 @@ function Meters({ session }: { session: Session }) {
     ["Clock offset", ms(session.clockOffsetMs, 1), "How far the server believes your clock to be from where it is"],
     ["Tokens / s", beat ? beat.tokens_per_second.toFixed(0) : "–", "What the network drew in the last two seconds, for all players"],
     ["Plan ahead", ms(ahead && ahead * 1000), "So far into the future reaches what the machine means to play"],
-    ["Late notes", beat ? `${beat.late + playout.late}` : "–", "Left out because they came too late"],
+    ["Late notes", beat ? `${beat.late + machine.playout.late}` : "–", "Left out because they came too late"],
     ["Rests", beat ? `${beat.rested}` : "–", "Times that the machine rested because it could not keep up"],
-    ["Lateness p95", playout.lateness.length ? ms(percentile(playout.lateness, 0.95) * 1000, 1) : "–", "Of the machine's notes, by the audio clock"],
+    ["Lateness p95", machine.playout.lateness.length ? ms(percentile(machine.playout.lateness, 0.95) * 1000, 1) : "–", "Of the machine's notes, by the audio clock"],
     ["Key to sound", session.hands.keyMs.length ? ms(percentile(session.hands.keyMs, 0.95) + (sound?.context.baseLatency ?? 0) * 1000, 0) : "–", "From your key to the end of the audio graph (95 %); speakers come on top"],
     ["Speakers", ms(sound && sound.context.outputLatency * 1000), "What the system says that its output takes"],
     ["Players", watch.status ? `${watch.status.sessions} of ${watch.status.max_sessions}` : "–", "Sessions that this server plays"],

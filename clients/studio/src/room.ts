@@ -86,7 +86,7 @@ export class Room {
 
   private comeBack(): void {
     const { session } = this;
-    session.silenceMachine();
+    session.machine.silence();
     session.finish();
     session.tell("Nobody plays in that room now; you are in as soon as somebody does.");
     setTimeout(() => this.isGuest && session.connection.link === "on" && this.join(), AGAIN_MS);

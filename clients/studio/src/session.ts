@@ -1,30 +1,30 @@
 // The player's side of a session: plans become sound, settings become messages, and a set survives what breaks.
 // Owns the clock. Knows no DOM.
 
-import { Band } from "./band";
 import { channelOf } from "./channels";
 import { Clock, type Meter } from "./clock";
 import { Connection, type Link } from "./connection";
 import { Hands } from "./hands";
 import type { Light } from "./keys";
 import { Metronome } from "./metronome";
+import { Machine } from "./machine";
 import { Midi } from "./midi";
 import { readPrompt, type Prompt } from "./midifile";
-import type { Note, Notes } from "./notes";
+import type { Notes } from "./notes";
 import { Phrase } from "./phrase";
-import { Playout } from "./playout";
 import { Replay } from "./replay";
 import { HUMAN_CHANNELS, Room } from "./room";
 import { PlayedSet } from "./set";
 import { controlMessage, mutedParts, restarts, startMessage, type Settings } from "./settings";
 import type { Sound } from "./sound";
-import { takeOf } from "./take";
+import { sizeOf, takeOf } from "./take";
 import { Takes } from "./takes";
 import { Watch } from "./watch";
-import type { Beat, Plan, PromptNote, ServerMessage } from "./wire";
+import type { Beat, PromptNote, ServerMessage } from "./wire";
 
 const LEAD_S = 0.12; // from the start button to the first beat
 const NOTICE_MS = 6000;
+const FEWEST = 4; // notes of a set that is worth to be kept
 const KEEP_MS = 10_000; // so much of a set is lost at most, whatever happens to the page
 
 interface Surface {
@@ -41,15 +41,13 @@ export class Session {
   readonly hands = new Hands(this);
   readonly midi: Midi;
   readonly phrase = new Phrase();
-  readonly playout: Playout;
-  readonly band: Band;
+  readonly machine: Machine;
   readonly takes: Takes;
   readonly replay: Replay;
   sound: Sound | null = null;
   isOn = false; // the first button was pressed
   notice = ""; // of what was refused
   prompt: Prompt | null = null;
-  isFrozen = false;
   beat: Beat | null = null;
   clockOffsetMs: number | null = null; // how far off the server believes our clock to be
   private noticeUntil = 0;
@@ -74,8 +72,7 @@ export class Session {
       pedal: (down, at) => this.hands.pedal(down, at),
       plugged: () => this.surface.changed(),
     });
-    this.band = new Band(this.midi, (part) => this.programOf(part), (pitch, on) => this.surface.light(pitch, "machine", on));
-    this.playout = new Playout(this.band);
+    this.machine = new Machine(this);
     this.takes = new Takes(() => this.surface.changed());
     this.replay = new Replay(surface.light, () => {
       this.applyPrograms();
@@ -87,7 +84,7 @@ export class Session {
 
   /** The first button. In the handler of a click or key. */
   async turnOn(sound: Sound): Promise<void> {
-    this.sound = this.band.sound = sound;
+    this.sound = this.machine.band.sound = sound;
     await sound.unlock(HUMAN_CHANNELS);
     sound.context.onstatechange = () => this.surface.changed();
     this.applyPrograms();
@@ -111,7 +108,7 @@ export class Session {
   }
 
   stop(): void {
-    this.silenceMachine();
+    this.machine.silence();
     this.connection.close(); // the place is free for others
     this.finish();
     if (!this.room.isGuest) this.connection.open();
@@ -123,8 +120,9 @@ export class Session {
   keep(): void {
     this.keepAt = performance.now() + KEEP_MS;
     const take = this.plays ? takeOf(this) : null;
-    const name = this.takes.list.find(({ at }) => at === take?.at)?.name;
-    if (take) void this.takes.keep({ ...take, name: name ?? take.name });
+    if (!take || sizeOf(take) < FEWEST) return;
+    const name = this.takes.list.find(({ at }) => at === take.at)?.name;
+    void this.takes.keep({ ...take, name: name ?? take.name });
   }
 
   /** The set is over: it is kept, and time stands still. */
@@ -133,29 +131,20 @@ export class Session {
     this.clock.stop();
   }
 
-  /** The machine comes to a close. */
-  end(): void {
-    const tick = this.wireTick(this.heardNow);
-    if (tick !== null) this.connection.send({ type: "transport", action: "end", tick });
-    this.isFrozen = false;
-  }
-
-  /** The machine's last bar again and again, until it is let go. */
-  freeze(freeze: boolean): void {
-    this.isFrozen = this.connection.send({ type: "control", freeze }) && freeze;
-    this.surface.changed();
-  }
-
   /** Everything is silent, whatever happens. */
   panic(): void {
     this.replay.stop();
-    this.silenceMachine();
+    this.machine.silence();
     this.sound?.panic();
     this.midi.panic();
     this.hands.lift();
+    this.tellTransport("stop");
+    this.machine.isFrozen = false;
+  }
+
+  tellTransport(action: "stop" | "end"): void {
     const tick = this.wireTick(this.heardNow);
-    if (tick !== null) this.connection.send({ type: "transport", action: "stop", tick });
-    this.isFrozen = false;
+    if (tick !== null) this.connection.send({ type: "transport", action, tick });
   }
 
   change(patch: Partial<Settings>): void {
@@ -167,6 +156,11 @@ export class Session {
     }
     this.applyPrograms();
     this.surface.changed();
+  }
+
+  applyPrograms(): void {
+    this.sound?.program(channelOf(this.room.you, 0), this.settings.program);
+    this.machine.applyPrograms();
   }
 
   /** Bar 1 begins at this audio time. */
@@ -186,7 +180,7 @@ export class Session {
     const { settings, heardNow, set } = this;
     const now = this.clock.tickAt(heardNow);
     if (now === null) return;
-    this.silenceMachine();
+    this.machine.silence();
     this.clock.retime(settings.bpm, heardNow);
     set.turn(now, settings);
     this.start(set.prompt(), 0);
@@ -197,7 +191,7 @@ export class Session {
 
   private start(prompt: PromptNote[], countIn: number): void {
     this.notes.forgetPlan();
-    this.isFrozen = false;
+    this.machine.isFrozen = false;
     if (!this.connection.send(startMessage(this.settings, prompt, countIn))) return;
     const mute = mutedParts(this.settings);
     if (mute.length) this.connection.send({ type: "control", mute });
@@ -227,7 +221,7 @@ export class Session {
     if (this.plays && now > this.keepAt) this.keep();
     if (this.notice && now > this.noticeUntil) this.tell("");
     if (!this.sound) return;
-    this.playout.wake(this.sound.now);
+    this.machine.playout.wake(this.sound.now);
     this.replay.wake(this.sound.now);
     const counts = (this.clock.tickAt(this.sound.now) ?? 0) < this.set.countIn;
     if (this.plays && (this.settings.metronome || counts)) {
@@ -235,10 +229,10 @@ export class Session {
     }
   }
 
-  // ---- the machine --------------------------------------------------------------------------------------
+  // ---- the connection -----------------------------------------------------------------------------------
 
   private hear(message: ServerMessage, at: number): void {
-    if (message.type === "plan") this.follow(message, at);
+    if (message.type === "plan") this.machine.follow(message, at);
     else if (message.type === "heartbeat") this.hearBeat(message, at);
     else if (message.type === "error") this.refused(message.code, message.reason);
   }
@@ -255,54 +249,8 @@ export class Session {
     if (first) this.surface.changed();
   }
 
-  private follow(plan: Plan, at: number): void {
-    if (plan.silence) this.silenceMachine(); // of what was before this plan
-    for (const note of plan.add) {
-      const tick = note.tick + this.set.base;
-      if (tick >= this.set.countIn) this.notes.add({ ...note, tick }, at); // the count-in is ours
-    }
-    for (const id of plan.commit) {
-      const note = this.notes.commit(id, at);
-      if (note && !this.schedule(note)) this.notes.fade(note, at);
-    }
-    for (const id of plan.cancel) this.notes.cancel(id, at);
-  }
-
-  private schedule({ tick, end, ...note }: Note): boolean {
-    if (!this.sound || !this.clock.runs) return false;
-    this.phrase.done(); // whoever is answered needs no hints
-    return this.playout.add({ ...note, on: this.clock.timeAt(tick), off: this.clock.timeAt(end ?? tick + 1) }, this.sound.now);
-  }
-
-  /** What sounds ends, what was to come does not. */
-  silenceMachine(): void {
-    const now = this.sound?.now ?? 0;
-    this.playout.silence(now);
-    this.sound?.hush();
-    this.notes.silence(Math.round(this.clock.tickAt(now) ?? 0), performance.now());
-  }
-
-  /** Where a part of the machine sounds: on a MIDI output, or here. */
-  route(part: number, output: string): void {
-    this.playout.silence(this.sound?.now ?? 0);
-    this.band.routes.set(part, output);
-    this.surface.changed();
-  }
-
-  programOf(part: number): number {
-    return this.room.start?.machine.find((each) => each.part === part)?.program ?? this.settings.parts[part - 1]?.program ?? 0;
-  }
-
-  applyPrograms(): void {
-    this.sound?.program(channelOf(this.room.you, 0), this.settings.program);
-    const parts = this.room.start?.machine ?? this.settings.parts.map(({ program }, index) => ({ part: index + 1, program }));
-    for (const { part, program } of parts) this.sound?.program(channelOf(part, program), program);
-  }
-
-  // ---- the connection -----------------------------------------------------------------------------------
-
   private linked(link: Link): void {
-    if (link === "lost" || link === "refused") this.silenceMachine();
+    if (link === "lost" || link === "refused") this.machine.silence();
     if (link === "refused") this.finish();
     this.surface.changed();
   }

@@ -60,13 +60,18 @@ export function takeOf(session: Session): Take | null {
 function voicesOf(notes: Note[], session: Session): Voice[] {
   const players = new Map(notes.map(({ part, who }) => [part, who]));
   return [...players].sort(([a], [b]) => a - b).map(([part, who]) => {
-    const program = part === session.room.you ? session.settings.program : session.programOf(part);
+    const program = part === session.room.you ? session.settings.program : session.machine.programOf(part);
     return { part, who, program, name: `${NAMES[who]} ${part + 1}: ${INSTRUMENTS[program] ?? "piano"}` };
   });
 }
 
-export function notesOf({ notes }: Take): TakenNote[] {
-  return Array.from({ length: notes.length / COLUMNS }, (_, row): TakenNote => {
+export function sizeOf({ notes }: Take): number {
+  return notes.length / COLUMNS;
+}
+
+export function notesOf(take: Take): TakenNote[] {
+  const { notes } = take;
+  return Array.from({ length: sizeOf(take) }, (_, row): TakenNote => {
     const [tick = 0, end = 0, part = 0, pitch = 0, velocity = 0] = notes.subarray(row * COLUMNS, (row + 1) * COLUMNS);
     return { tick, end, part, pitch, velocity };
   });

@@ -41,11 +41,11 @@ export function Transport({ page }: { page: Page }) {
       </div>
       <Tempo session={session} />
       <div class="group end">
-        <button disabled={!plays || session.room.isGuest} class="toggle" aria-pressed={session.isFrozen} onClick={() => session.freeze(!session.isFrozen)} title="Its last bar, again and again">
+        <button disabled={!plays || session.room.isGuest} class="toggle" aria-pressed={session.machine.isFrozen} onClick={() => session.machine.freeze(!session.machine.isFrozen)} title="Its last bar, again and again">
           <Icon name="freeze" />
           <span>Freeze</span>
         </button>
-        <button disabled={!plays || session.room.isGuest} onClick={() => session.end()} title="The machine comes to a last chord, within two bars">
+        <button disabled={!plays || session.room.isGuest} onClick={() => session.machine.end()} title="The machine comes to a last chord, within two bars">
           <Icon name="end" />
           <span>End</span>
         </button>
