@@ -37,7 +37,15 @@ function Welcome({ session, load, turnOn }: { session: Session; load: Load; turn
 }
 
 function Hint({ session }: { session: Session }) {
-  const { phrase } = session;
+  const { phrase, replay } = session;
+  if (replay.take) {
+    return (
+      <p class="hint low">
+        You hear <em>{replay.take.name}</em>.
+        <button class="plain" onClick={() => replay.stop()}>Stop</button>
+      </p>
+    );
+  }
   if (session.room.isGuest) return <p class="hint">{session.plays ? "You are in: play." : "Waiting for the others …"}</p>;
   if (session.notes.all.some((note) => note.who === "machine")) return null;
   if (session.settings.mode === "continue" && !session.plays) {

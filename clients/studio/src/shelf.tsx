@@ -57,7 +57,7 @@ function Row({ page, take }: { page: Page; take: Take }) {
 }
 
 function dateOf(at: number): string {
-  return new Date(at).toLocaleString(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  return new Date(at).toLocaleString(undefined, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
 }
 
 function lengthOf(seconds: number): string {

@@ -76,6 +76,7 @@ async function listen(take: Take): Promise<void> {
   if (!session.isOn) await turnOn();
   if (replay.take?.at === take.at) replay.stop();
   else if (session.sound) replay.start(take, session.sound);
+  if (page.isPanelOpen) page.togglePanel(); // a narrow window shows the roll again
   refresh();
 }
 

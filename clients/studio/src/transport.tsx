@@ -105,7 +105,7 @@ function Tempo({ session }: { session: Session }) {
       <button class="plain" aria-label="Slower" onClick={() => set(settings.bpm - 2)}>−</button>
       <Field label="Beats per minute" isNumber value={String(settings.bpm)} enter={(text) => set(Number(text))} />
       <button class="plain" aria-label="Faster" onClick={() => set(settings.bpm + 2)}>+</button>
-      <button class="plain" onClick={() => set(tap(performance.now()) ?? settings.bpm)}>Tap</button>
+      <button class="plain tap" onClick={() => set(tap(performance.now()) ?? settings.bpm)}>Tap</button>
       <select aria-label="Meter" value={settings.meter} onChange={(event) => session.change({ meter: event.currentTarget.value })}>
         {[...new Set([...METERS, settings.meter])].map((meter) => <option key={meter}>{meter}</option>)}
       </select>
