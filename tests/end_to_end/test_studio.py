@@ -327,6 +327,10 @@ async def test_a_dropped_file_is_gone_on_from_and_the_set_can_be_saved(studio: O
             list(write_midi(piece)),
         )
         await page.until("session.prompt?.notes.length === 32 && session.settings.mode === 'continue'")
+        async with page.page.expect_file_chooser() as chooser:  # for who has no mouse to drop it with
+            await page.page.click("text=Another")
+        await (await chooser.value).set_files({"name": "text.mid", "mimeType": "audio/midi", "buffer": b"no music"})
+        await page.page.wait_for_selector("text=This is no MIDI file.")
         assert await page.look("session.settings.bpm") == 90
         await page.page.click("text=Start")
         await page.machine_sounds()

@@ -49,7 +49,12 @@ function Hint({ session }: { session: Session }) {
   if (session.room.isGuest) return <p class="hint">{session.plays ? "You are in: play." : "Waiting for the others …"}</p>;
   if (session.notes.all.some((note) => note.who === "machine")) return null;
   if (session.settings.mode === "continue" && !session.plays) {
-    return <p class="hint">{session.prompt ? "The file is read. Press Start: the machine goes on from it." : "Drop a MIDI file here and press Start: the machine goes on from it."}</p>;
+    return (
+      <p class="hint">
+        {session.prompt ? "The file is read. Press Start: the machine goes on from it." : "Drop a MIDI file here, or choose one, and press Start: the machine goes on from it."}
+        <Choose session={session} />
+      </p>
+    );
   }
   if (phrase.next === null) return <p class="hint">{session.settings.mode === "answer" ? "Now let go, and listen." : "Go on playing, and listen."}</p>;
   return (
@@ -58,6 +63,15 @@ function Hint({ session }: { session: Session }) {
       <button class="plain" onClick={() => phrase.play(session.hands)}>Play it for me</button>
     </p>
   );
+}
+
+function Choose({ session }: { session: Session }) {
+  const choose = () => {
+    const input = Object.assign(document.createElement("input"), { type: "file", accept: ".mid,.midi,audio/midi" });
+    input.onchange = () => input.files?.[0] && void session.drop(input.files[0]);
+    input.click();
+  };
+  return <button class="plain" onClick={choose}>{session.prompt ? "Another" : "Choose"}</button>;
 }
 
 function Banner({ session }: { session: Session }) {
