@@ -4,7 +4,7 @@
         await live.start(mode="answer", bpm=100)
         await live.note(tick=0, pitch=60, velocity=90)
         async for message in live:
-            ...  # Plan, ServerHeartbeat, ErrorMessage
+            ...  # Plan, ServerHeartbeat, ErrorMessage; with start(tokens=True) also Tokens, for a TokenStream to follow
 
 It sends heartbeats, measures the round trip and notices a server that fell silent; after a cut another client goes on
 where this one was (`resume`). Knows no ports and no clock of music: the caller says what tick it is.

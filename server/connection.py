@@ -145,6 +145,7 @@ class LiveConnection:
                 self._deliver(message)
             case ClientHeartbeat():
                 self._talk.send(self._beat(message))
+                self._talk.tell_tokens()
             case ClientBye():
                 self._outbox.end(LEFT)
 
@@ -186,6 +187,8 @@ class LiveConnection:
         talk = self._talk
         if talk.seat is None:
             raise Refused("not_started", f"expected start before {message.type}, got none")
+        if isinstance(message, PlayedNote | Pedal) and message.part not in talk.parts:
+            raise Refused("bad_part", f"expected a part of yours among {sorted(talk.parts)}, got {message.part}")
         self._stage.host.deliver(talk.seat, message, keeps_time=not talk.is_guest)
         talk.heard_seq = max(message.seq, talk.heard_seq or 0)
         if isinstance(message, PlayedNote):

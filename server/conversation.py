@@ -16,7 +16,8 @@ from server.outbox import Outbox
 from server.seat import Refused, Seat
 from server.stage import Stage
 from server.watch import WatchBegan, WatchEnded, WatchPlan
-from streaming.messages import ErrorMessage, Join, Plan, ServerMessage, Start
+from streaming.messages import ErrorMessage, Join, Plan, ServerMessage, Start, Tokens
+from streaming.token_stream import TokenStream
 from streaming.wire import Wire
 
 REMEMBERED: Final = 1024
@@ -39,6 +40,8 @@ class Conversation:
         self.heard_seq: int | None = None  # of the client's newest message to its session
         self._known_seq = 0  # what heard_seq was when it last went on: so far it need not say again
         self._starts = 0  # how often this client has begun to play
+        self.parts: frozenset[int] = frozenset()  # that this client plays
+        self._tokens = TokenStream()
         self._guests: list[Conversation] = []  # who joined our session
         self._hosted_by: Conversation | None = None  # whose session we joined
         self._expiry: asyncio.TimerHandle | None = None
@@ -138,6 +141,8 @@ class Conversation:
 
     def _sit(self, seat: Seat, start: Start) -> None:
         self.seat = seat
+        self.parts = frozenset(player.part for player in start.human)
+        self._tokens = TokenStream()
         self._stage.began(self.session, seat)
         self._stage.conversations[self.token] = self
         self._stage.gallery.show(WatchBegan(session=self.session, start=start))
@@ -150,14 +155,18 @@ class Conversation:
         (host,) = found
         assert host.seat is not None
         self._stage.host.join(host.seat, join.player)
-        self.leave()
-        self.seat, self._hosted_by = host.seat, host
-        host._guests.append(self)
+        if self._hosted_by is not host:
+            self.leave()
+            self.seat, self._hosted_by = host.seat, host
+            host._guests.append(self)
+        self.parts |= {join.player.part}
 
     def leave(self) -> None:
         """End the session, if there is one, or take leave of another's."""
         if self._hosted_by is not None:
             self._hosted_by._guests.remove(self)
+            if self.seat is not None:
+                self._stage.host.leave(self.seat, self.parts)
         elif self.seat is not None:
             # Where the whole house stops, a client that has patience may go on in the next one.
             self._stage.host.close(self.seat, is_over=not (self.keep_s and self._stage.trouble))
@@ -167,7 +176,7 @@ class Conversation:
             for guest in list(self._guests):
                 guest.leave()
                 guest.send(ErrorMessage(code="session_over", reason="expected the host to stay, but it left"))
-        self.seat, self._hosted_by = None, None
+        self.seat, self._hosted_by, self.parts = None, None, frozenset()
 
     @property
     def _own_seat(self) -> Seat | None:
@@ -189,5 +198,13 @@ class Conversation:
             for listener in (self, *self._guests):
                 listener.send(message)
             self._stage.gallery.show(WatchPlan(session=self.session, plan=message))
+        elif isinstance(message, Tokens):
+            self._tokens.follow(message)
+            self.tell_tokens()
         elif isinstance(message, ErrorMessage):
             self.complain(message)
+
+    def tell_tokens(self) -> None:
+        """Where the client is behind, or away, they wait and come as one change."""
+        if self.outbox is not None and self.outbox.has_room and (message := self._tokens.take()):
+            self.send(message)

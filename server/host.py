@@ -120,6 +120,11 @@ class SessionHost:
             seat.deliver(message, self._now(), keeps_time=keeps_time)
             self._tell()
 
+    def leave(self, seat: Seat, parts: frozenset[int]) -> None:
+        """Nobody plays these parts any more; who joins may have them."""
+        with self._lock:
+            seat.leave(parts)
+
     def heartbeat(self, seat: Seat, beat: ClientHeartbeat, *, keeps_time: bool = True) -> ServerHeartbeat:
         with self._lock:
             now = self._now()
@@ -317,6 +322,8 @@ class SessionHost:
             if tick is None:
                 continue
             with self._minding(seat):
+                if seat.tells_tokens and (tokens := seat.session.take_tokens()):
+                    seat.emit(tokens)
                 plan = seat.session.take_plan(tick)
                 if plan is not None:
                     for waited in seat.reactions_ns(plan, now):

@@ -26,6 +26,11 @@ class Outbox:
         self._code = 1000
         self._reason = ""
 
+    @property
+    def has_room(self) -> bool:
+        """For what can wait, as it can be told later in fewer words."""
+        return len(self._waiting) < self._limit // 2
+
     def put(self, frame: str | bytes) -> None:
         if self.ended.is_set():
             return

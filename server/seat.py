@@ -66,7 +66,9 @@ class Seat:
         self.seed = start.seed
         self.emit = emit
         self.is_open = True
-        self._human = {player.part for player in start.human}
+        self.tells_tokens = start.tokens
+        self._human = {player.part: player for player in start.human}
+        self._left: dict[int, PlayerPart] = {}  # parts of guests who are gone
         self._journal = journal
         self._goes_on = truth is not None
         self._reached = truth.reached if truth else Tick(0)  # what the session was last told of now
@@ -95,8 +97,13 @@ class Seat:
         self.session.hear_round_trip(round(ms / 1000 / self._seconds_per_tick))
 
     def join(self, player: PlayerPart, now: Nanos) -> None:
-        self.session.join(player)
-        self._human.add(player.part)
+        if self._left.get(player.part) != player:  # one who comes back is known
+            self.session.join(player)
+        self._left.pop(player.part, None)
+        self._human[player.part] = player
+
+    def leave(self, parts: frozenset[int]) -> None:
+        self._left |= {part: self._human[part] for part in parts}
 
     def deliver(self, message: Heard, now: Nanos, *, keeps_time: bool = True) -> None:
         """Put a message into the inbox. A full inbox means a flood: the session ends.

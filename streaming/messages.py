@@ -139,6 +139,7 @@ class Start(Message):
     )
     commit_beats: float = Field(default=0.5, gt=0, le=16, description="Notes this near will sound, come what may.")
     lookahead_beats: float = Field(default=4.0, gt=0, le=64, description="The plan reaches this far.")
+    tokens: bool = Field(default=False, description="`tokens` tell what the network sees, too.")
 
 
 class Join(Message):
@@ -273,6 +274,19 @@ class Plan(Message):
     )
 
 
+class Tokens(Message):
+    """The tokens that the network sees have changed: those before `position` stay, these follow, all others are void.
+
+    On request only. Where the client reads too slowly several changes come as one.
+    """
+
+    type: Literal["tokens"] = "tokens"
+    position: int = Field(ge=0, description="So many tokens stay; fewer than there were is a rewind.")
+    tokens: tuple[int, ...] = ()
+    first_tick: int = Field(default=0, description="Where the first bar begins; before 0 where there was a prompt.")
+    merged: int = Field(default=0, ge=0, description="So many changes more are in this one, as the client was behind.")
+
+
 class ServerHeartbeat(Message):
     """Answers each heartbeat of the client."""
 
@@ -308,7 +322,9 @@ ClientMessage = Annotated[
     Hello | Start | Join | PlayedNote | Pedal | Transport | Control | ClientHeartbeat | ClientBye,
     Field(discriminator="type"),
 ]
-ServerMessage = Annotated[Welcome | Plan | ServerHeartbeat | ErrorMessage | ServerBye, Field(discriminator="type")]
+ServerMessage = Annotated[
+    Welcome | Plan | Tokens | ServerHeartbeat | ErrorMessage | ServerBye, Field(discriminator="type")
+]
 
 client_message: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
 server_message: TypeAdapter[ServerMessage] = TypeAdapter(ServerMessage)

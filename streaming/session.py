@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from model.engine.work import Step
+from model.tokens.vocabulary import TICKS_PER_STEP
 from music.errors import BadSetting
 from music.events import NoteOff, NoteOn
 from music.score import Note, Score
@@ -16,7 +17,7 @@ from music.time import Tick
 from streaming.clicks import count_in
 from streaming.keys import Keys, Released
 from streaming.machine import Machine
-from streaming.messages import Control, Pedal, Plan, PlayerPart, Start, Transport
+from streaming.messages import Control, Pedal, Plan, PlayerPart, Start, Tokens, Transport
 from streaming.recording import Recording
 from streaming.scribe import Line
 from streaming.settings import Settings
@@ -271,6 +272,15 @@ class Session:
         """The newest note has changed the plan, or everything up to what is promised next stands as it is."""
         has_changed = plan is not None and bool(plan.add or plan.cancel)
         return self._owes_review and (has_changed or self._machine.is_decided(now))
+
+    def take_tokens(self) -> Tokens | None:
+        """How the tokens that the network sees have changed since the last call."""
+        transcript = self._machine.scribe.transcript
+        changes = transcript.take_changes()
+        if changes is None:
+            return None
+        position, tokens = changes
+        return Tokens(position=position, tokens=tuple(tokens), first_tick=transcript.first_step * TICKS_PER_STEP)
 
     def next_wake(self, now: Tick) -> Tick | None:
         """The earliest tick at which `poll` or `take_plan` has something to do, if no event comes."""

@@ -26,6 +26,8 @@ class Transcript:
         self._states = list(accumulate(self._tokens, advance, initial=State()))[1:]
         self._synced = 0  # so many tokens the engine holds
         self._offered = 0  # so many it will hold when the last step has run
+        self._told = 0  # so many were told by `take_changes`
+        self._believed = 0  # so many there were then
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -98,6 +100,7 @@ class Transcript:
         del self._tokens[index:], self._states[index:]
         self._synced = min(self._synced, index)
         self._offered = min(self._offered, index)
+        self._told = min(self._told, index)
 
     def drop_unfinished(self) -> None:
         """Forget a note that is half written, and an onset that no note follows."""
@@ -110,6 +113,16 @@ class Transcript:
         """Only the header, and the first bar will be the one that holds `step`: absolute steps stay true."""
         self.rewind_to_index(self._header)
         self._states[-1] = self.state._replace(bar_start=step - step % self.bar_steps)
+
+    # ---- who looks on --------------------------------------------------------------------------------
+
+    def take_changes(self) -> tuple[int, list[int]] | None:
+        """Since the last call: so many tokens have stayed, and these follow; None where nothing changed."""
+        position, length = self._told, len(self._tokens)
+        if position == length == self._believed:
+            return None
+        self._told = self._believed = length
+        return position, self._tokens[position:]
 
     # ---- the engine ----------------------------------------------------------------------------------
 

@@ -1,12 +1,16 @@
 """A lost connection is no lost session where the client asked for patience; and a session may have several players."""
 
 import asyncio
+from typing import Any, cast
 
 from clients.live import LiveClient
+from model.tokens.vocabulary import PITCH
 from music.time import Tick
 from server.conversation import Conversation
-from streaming.messages import ErrorMessage, Plan, PlayerPart
-from streaming.wire import MSGPACK_WIRE
+from server.outbox import Outbox
+from streaming.messages import ErrorMessage, Plan, PlayerPart, Tokens, server_message
+from streaming.token_stream import TokenStream
+from streaming.wire import JSON_WIRE, MSGPACK_WIRE
 from tests.server.running import PATIENCE_S, Running, run_server
 from tests.server.test_connection import until
 
@@ -178,3 +182,81 @@ async def test_frames_of_the_wrong_kind_or_without_sense_are_answered(running: R
         for frame, code in (("{}", "text"), (b"\xc1", "bad_msgpack"), (b"\x80", "bad_type"), (b"\x01", "bad_message")):
             await live._socket.send(frame)
             assert (await next_error(live)).code == code
+
+
+async def test_who_asks_for_tokens_reads_what_the_network_reads(running: Running) -> None:
+    stream = TokenStream()
+    async with client(running) as live:
+        await live.start(mode="duet", tokens=True)
+        seq = await live.note(0, 60, 90)
+        async with asyncio.timeout(PATIENCE_S):
+            async for message in live:
+                if isinstance(message, Tokens):
+                    stream.follow(message)
+                if isinstance(message, Plan) and message.add and (message.answers_seq or 0) >= seq:
+                    planned = {note.pitch for note in message.add}
+                    break
+        said = {token - PITCH.start for token in stream.tokens if token in PITCH}
+        assert said >= planned | {60}, "the tokens of a note come before its plan"
+
+
+async def test_who_does_not_ask_for_tokens_gets_none(running: Running) -> None:
+    async with client(running) as live:
+        await live.start(mode="duet")
+        await live.note(0, 60, 90)
+        async with asyncio.timeout(PATIENCE_S):
+            async for message in live:
+                assert not isinstance(message, Tokens)
+                if isinstance(message, Plan) and message.add:
+                    break
+
+
+async def test_one_client_plays_several_parts_and_nobody_plays_anothers(running: Running) -> None:
+    async with client(running) as host, client(running) as guest:
+        await host.start(mode="duet", human=[PlayerPart(part=0), PlayerPart(part=3, program=40)])
+        for part in (0, 3):
+            seq = await host.note(0, 60, 90, part=part)
+            while ((await next_plan(host)).answers_seq or 0) < seq:
+                pass
+        assert host.welcome is not None
+        await guest.join(host.welcome.session, PlayerPart(part=7))
+        await guest.join(host.welcome.session, PlayerPart(part=8))
+        for part in (7, 8):
+            await guest.note(20, 64, 90, part=part)
+            await next_plan(guest)
+        await guest.note(30, 64, 90, part=3)
+        assert (await next_error(guest)).reason == "expected a part of yours among [7, 8], got 3"
+        await host.note(30, 64, 90, part=7)
+        assert (await next_error(host)).code == "bad_part"
+
+
+async def test_a_guest_who_was_cut_off_may_join_again(running: Running) -> None:
+    async with client(running) as host:
+        await host.start(mode="duet")
+        await host.note(0, 60, 90)
+        await next_plan(host)
+        assert host.welcome is not None
+        for _ in range(2):
+            async with client(running) as guest:
+                await guest.join(host.welcome.session, PlayerPart(part=7))
+                seq = await guest.note(20, 64, 90, part=7)
+                assert (await next_plan(guest)).answers_seq == seq
+        async with client(running) as other:
+            await other.join(host.welcome.session, PlayerPart(part=7, program=11))
+            assert (await next_error(other)).code == "bad_setting", "the part has another sound"
+
+
+async def test_tokens_wait_for_a_client_that_is_behind_and_come_as_one(running: Running) -> None:
+    told: list[Any] = []
+    talk = Conversation(running.stage, JSON_WIRE, told.append)
+    talk.seat = cast(Any, object())
+    outbox = talk.outbox = Outbox(cast(Any, None), 8)  # nobody sends
+    for i in range(100):
+        talk._on_emitted(0, Tokens(position=i, tokens=(i,)))
+    assert len(outbox._waiting) == 4, "half of it: plans and heartbeats have the other"
+    assert not outbox.ended.is_set()
+    outbox._waiting.clear()
+    talk.tell_tokens()
+    message = server_message.validate_json(outbox._waiting.pop())
+    assert isinstance(message, Tokens)
+    assert (message.position, message.tokens, message.merged) == (4, tuple(range(4, 100)), 95)
