@@ -21,16 +21,26 @@ from torch.overrides import TorchFunctionMode
 from model.networks.attention import Rotary, Tagger
 from model.networks.config import NetworkConfig, Sharing
 from model.networks.decoder import Decoder
+from model.networks.perceiver import Join, Perceiver, PerceiverConfig, Places
 from music.errors import BadCheckpoint, BadSetting
 
 SHARD_BYTES: Final = 15_000_000  # of tensors; the file is a little larger and stays below 16 MB
 HEADER_BYTES: Final = 2**20  # the longest header that we read
 MOST_CONTEXT: Final = 2**20  # tables of positions are made for it before anything is checked
 INDEX: Final = "index.json"
+KINDS: Final[dict[str, type | tuple[type, ...]]] = {
+    "sharing": str,
+    "join": str,
+    "rope_base": (int, float),
+    "short": (int, type(None)),
+}
 KEY: Final = "tradefours"  # our one entry in the metadata: two would come out in any order, and bytes would differ
 
+AnyNetwork = Decoder | Perceiver
+AnyConfig = NetworkConfig | PerceiverConfig
 
-def save_network(network: Decoder, path: Path, *, about: Mapping[str, str], bf16: bool = False) -> None:
+
+def save_network(network: AnyNetwork, path: Path, *, about: Mapping[str, str], bf16: bool = False) -> None:
     """Write the weights: a folder of shards, or one file if `path` ends in .safetensors. Same input, same bytes.
 
     `bf16` halves the bytes and keeps 8 bits of each weight; a load widens them to float32 again.
@@ -57,6 +67,14 @@ def save_network(network: Decoder, path: Path, *, about: Mapping[str, str], bf16
 
 
 def load_network(path: Path) -> Decoder:
+    """The network of structured tokens at `path`. Raises BadCheckpoint for another, and as `load_any` does."""
+    network = load_any(path)
+    if not isinstance(network, Decoder):
+        raise BadCheckpoint(f"expected a network that plays with others in {path}, got one for solo piano")
+    return network
+
+
+def load_any(path: Path) -> AnyNetwork:
     """The network at `path`, in float32 on the CPU. Raises BadCheckpoint for whatever is not one, or not whole."""
     config, tensors = None, dict[str, Tensor]()
     for name, data in _files(path):
@@ -73,12 +91,12 @@ def load_network(path: Path) -> Decoder:
     return _network(config, tensors, path)
 
 
-def _network(config: NetworkConfig, tensors: Mapping[str, Tensor], path: Path) -> Decoder:
+def _network(config: AnyConfig, tensors: Mapping[str, Tensor], path: Path) -> AnyNetwork:
     """Shapes are compared before memory is taken: a file cannot claim more than it brings."""
     if config.layers > len(tensors):
         raise BadCheckpoint(f"expected weights of {config.layers} layers in {path}, got {len(tensors)} tensors")
     with torch.device("meta"), _NoNumbers():
-        network = Decoder(config)
+        network = Decoder(config) if isinstance(config, NetworkConfig) else Perceiver(config)
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     for name in sorted(expected.keys() | tensors.keys()):
         wanted, got = expected.get(name), tuple(tensors[name].shape) if name in tensors else None
@@ -87,7 +105,10 @@ def _network(config: NetworkConfig, tensors: Mapping[str, Tensor], path: Path) -
         if not tensors[name].is_floating_point():
             raise BadCheckpoint(f"expected {name} in {path} to be of floats, got {tensors[name].dtype}")
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
-    network.tag, network.rotary = Tagger(), Rotary(config)  # tables, which no file holds
+    if isinstance(network, Decoder):  # tables, which no file holds
+        network.tag, network.rotary = Tagger(), Rotary(network.config)
+    else:
+        network.places = Places(network.config)
     return network
 
 
@@ -158,7 +179,7 @@ def _json_object(text: bytes | str, where: Path) -> dict[str, Any]:
     return value
 
 
-def _config(path: Path, data: bytes) -> NetworkConfig:
+def _config(path: Path, data: bytes) -> AnyConfig:
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > min(HEADER_BYTES, len(data) - 8):
         raise BadCheckpoint(f"expected a header of at most {HEADER_BYTES} bytes in {path}, got {size} of {len(data)}")
@@ -171,18 +192,22 @@ def _config(path: Path, data: bytes) -> NetworkConfig:
     return _parse(given, path)
 
 
-def _parse(given: Mapping[str, Any], path: Path) -> NetworkConfig:
+def _parse(given: Mapping[str, Any], path: Path) -> AnyConfig:
     """All sizes must be there: a default may change one day."""
-    known = {field.name for field in fields(NetworkConfig)}
+    is_performer = "latents" in given
+    known = {field.name for field in fields(PerceiverConfig if is_performer else NetworkConfig)}
     if given.keys() != known:
         odd = ", ".join(sorted(given.keys() ^ known))
         raise BadCheckpoint(f"expected {len(known)} settings of a network in {path}, got too many or too few: {odd}")
     for name, value in given.items():
-        right = str if name == "sharing" else (int, float) if name == "rope_base" else int
-        if not isinstance(value, right) or isinstance(value, bool):
+        if not isinstance(value, KINDS.get(name, int)) or isinstance(value, bool):
             raise BadCheckpoint(f"expected a number for {name} in {path}, got {value!r:.80}")
     try:
-        config = NetworkConfig(**{**given, "sharing": Sharing(given["sharing"])})
+        config = (
+            PerceiverConfig(**{**given, "join": Join(given["join"])})
+            if is_performer
+            else NetworkConfig(**{**given, "sharing": Sharing(given["sharing"])})
+        )
     except (BadSetting, ValueError) as error:
         raise BadCheckpoint(f"expected a network that can be built in {path}, got: {error}") from error
     if config.context > MOST_CONTEXT:

@@ -285,12 +285,16 @@ def corpus_build(
 
 @app.command()
 def train(
-    preset: Annotated[str | None, typer.Option(help="tiny, small, medium or large; small if not said.")] = None,
+    preset: Annotated[str | None, typer.Option(help="tiny, small, medium, large, or perceivers-small; small.")] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="How long to train, in all; a second run goes on.")] = 60.0,
     corpus: Corpus = None,
     folder: Annotated[Path | None, typer.Option("--run", help="Folder of the run; `runs/PRESET` if not said.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="Begin with the weights of this network.")] = None,
     sharing: Annotated[str | None, typer.Option(help="mha, gqa, mqa, grouped, routed or partitioned.")] = None,
+    segmentation: Annotated[
+        str | None,
+        typer.Option(help="Of perceivers: full, effective, even; the first two also 'in turn'."),
+    ] = None,
     length: Annotated[int, typer.Option(min=64, help="Tokens in a training example.")] = 1024,
     batch: Annotated[int | None, typer.Option(min=1, help="Examples in a step; as suits the device.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads to use; all if not said.")] = None,
@@ -303,7 +307,7 @@ def train(
     run_folder = folder or CACHE / (preset or PRESET)
     train_preset(
         preset, minutes, _required(corpus), run_folder,
-        start=start, sharing=sharing, length=length, batch=batch, threads=threads, seed=seed,
+        start=start, sharing=sharing, segmentation=segmentation, length=length, batch=batch, threads=threads, seed=seed,
     )  # fmt: skip
     if ship:
         ship_weights(run_folder, ship)

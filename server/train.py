@@ -3,14 +3,23 @@
 import json
 import sys
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
-from model.checkpoint import INDEX, save_network
-from model.networks.config import Sharing, preset
-from model.registry import WEIGHTS, load
+from model.checkpoint import INDEX, AnyConfig, AnyNetwork, load_any, save_network
+from model.networks.config import PRESETS, NetworkConfig, Sharing
+from model.networks.decoder import Decoder
+from model.networks.perceiver import PRESETS as PERFORMERS
+from model.networks.perceiver import Perceiver, PerceiverConfig
+from model.registry import WEIGHTS, resolve
+from model.training.continuing import Continuing
 from model.training.corpus import SPLITS, Corpus
+from model.training.lesson import Lesson
+from model.training.performing import Performing
+from model.training.segments import Segmentation
 from model.training.shards import ENDING, build_file, built_path, corpus_table, read_corpus
 from model.training.trainer import BEST, Progress, Trainer, TrainingPlan, usual_batch
 from model.training.validation import validation_crops
@@ -43,23 +52,29 @@ def train_preset(
     *,
     start: str | None,
     sharing: str | None,
+    segmentation: str | None,
     length: int,
     batch: int | None,
     threads: int | None,
     seed: int,
 ) -> None:
     """Train for `minutes` in all, or go on with the run in `folder` until it has had as many."""
-    given = load(start) if start is not None else None
-    network = given.config if given is not None and name is None else preset(name or PRESET)
-    if sharing is not None:
-        network = replace(network, sharing=_sharing(sharing))
-    network = replace(network, context=length)
-    if given is not None and replace(given.config, context=length) != network:
-        raise BadSetting(f"expected the shape of {start} without --preset and --sharing, got another: {network}")
-    plan = TrainingPlan(network=network, minutes=minutes, length=length, batch=batch or usual_batch(), seed=seed)
+    given = load_any(resolve(start)) if start is not None else None
+    shape = _shape(name, given, sharing, length)
+    plan = TrainingPlan(minutes=minutes, length=length, batch=batch or usual_batch())
     corpus = open_corpus(corpus_path)
-    validation = validation_crops(corpus, length=length, most=VALIDATION_PIECES)
-    trainer = Trainer(plan, corpus.split("train"), validation, folder, threads=threads, start=given)
+    lesson: Lesson
+    if isinstance(shape, PerceiverConfig):
+        how = Segmentation.EVEN if segmentation is None else one_of(Segmentation, segmentation)
+        begin = given if isinstance(given, Perceiver) else None
+        lesson = Performing(shape, corpus, context=length, how=how, seed=seed, start=begin)
+    elif segmentation is not None:
+        raise BadSetting(f"expected --segmentation with one of {', '.join(PERFORMERS)} only")
+    else:
+        validation = validation_crops(corpus, length=length, most=VALIDATION_PIECES)
+        player = given if isinstance(given, Decoder) else None
+        lesson = Continuing(shape, corpus.split("train"), validation, seed=seed, start=player)
+    trainer = Trainer(plan, lesson, folder, threads=threads)
     try:
         _run_with_bar(trainer)
     except KeyboardInterrupt:
@@ -68,6 +83,27 @@ def train_preset(
     progress = trainer.progress
     print(f"{progress.tokens} tokens in {progress.step} steps, best validation NLL {progress.best:.3f} nats per token")
     print(f"curve: {folder / 'curve.png'}, best weights: {folder / BEST}")
+
+
+def _shape(name: str | None, given: AnyNetwork | None, sharing: str | None, length: int) -> AnyConfig:
+    """Of the preset, or of the weights that were given: both must be the same."""
+    is_performer = isinstance(given, Perceiver) if name is None else name in PERFORMERS
+    if is_performer and sharing is not None:
+        raise BadSetting(f"expected --sharing with none of {', '.join(PERFORMERS)}, got {sharing!r}")
+    shape = given.config if given is not None and name is None else _preset(name or PRESET)
+    if isinstance(shape, NetworkConfig) and sharing is not None:
+        shape = replace(shape, sharing=one_of(Sharing, sharing))
+    shape = replace(shape, context=length)
+    if given is not None and replace(given.config, context=length) != shape:
+        raise BadSetting(f"expected the shape of the weights, without --preset and --sharing, got {shape}")
+    return shape
+
+
+def _preset(name: str) -> AnyConfig:
+    known: dict[str, AnyConfig] = {**PRESETS, **PERFORMERS}
+    if name not in known:
+        raise BadSetting(f"expected a preset of {', '.join(known)}, got {name!r}")
+    return known[name]
 
 
 def _run_with_bar(trainer: Trainer) -> None:
@@ -87,7 +123,7 @@ def _run_with_bar(trainer: Trainer) -> None:
 def ship_weights(folder: Path, name: str) -> None:
     """The best weights of a run, in half precision, where the server looks for them."""
     best = folder / BEST
-    network = load(best)
+    network = load_any(best)
     about = json.loads((best / INDEX).read_text())["about"]
     save_network(network, WEIGHTS / name, about=about, bf16=True)
     print(f"{name} is in {WEIGHTS / name}")
@@ -103,8 +139,11 @@ def open_corpus(path: Path) -> Corpus:
     return corpus
 
 
-def _sharing(name: str) -> Sharing:
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def one_of(choices: type[Choice], name: str) -> Choice:
     try:
-        return Sharing(name)
+        return choices(name)
     except ValueError:
-        raise BadSetting(f"expected a sharing of {', '.join(Sharing)}, got {name!r}") from None
+        raise BadSetting(f"expected one of {', '.join(choices)}, got {name!r}") from None

@@ -47,6 +47,7 @@ class PerceiverConfig:
     vocabulary: int = SIZE
 
     def __post_init__(self) -> None:
+        _ = self.stack  # has its own ideas of what makes sense
         if self.short is not None and not self.latents <= self.short <= self.context:
             raise BadSetting(
                 f"expected a short context of {self.latents} (the latents) to {self.context} tokens, got {self.short}"

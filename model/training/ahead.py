@@ -1,20 +1,26 @@
 """The next batch is drawn while the device works on this one."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from model.training.crops import CropSampler
 
 Batch = NDArray[np.int64]
 Asked = tuple[int, int, int]  # number, size, length
 
 
+class Sampler(Protocol):
+    """Endless batches."""
+
+    def batch(self, number: int, size: int, length: int) -> Batch:
+        """So many rows of crops that long. The same number gives the same batch."""
+
+
 class Ahead:
     """Batches of a sampler. Use from one thread; one more does the work."""
 
-    def __init__(self, sampler: CropSampler) -> None:
+    def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="crops")
         self._next: tuple[Asked, Future[Batch]] | None = None

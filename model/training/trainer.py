@@ -1,6 +1,6 @@
 """The training loop: a budget of minutes, a checkpoint to resume from, the best weights kept.
 
-Knows networks and crops; not where weights are shipped.
+Knows neither what is learned nor where weights are shipped.
 """
 
 import math
@@ -11,26 +11,19 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from model.checkpoint import save_network
-from model.networks.config import NetworkConfig
-from model.networks.decoder import Decoder
 from model.training.ahead import Ahead
-from model.training.corpus import Corpus
-from model.training.crops import CropSampler
 from model.training.curve import Point, save_curve
+from model.training.lesson import Lesson
 from model.training.muon import Muon
-from model.training.validation import Validation, validate
-from model.training.variation import Variation
 from music.errors import BadCheckpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPlan:
-    """Everything that decides a run, but the data."""
+    """How a lesson is learned."""
 
-    network: NetworkConfig
     minutes: float
     length: int = 1024  # tokens in a crop, once the budget is that far
     batch: int = 4  # crops of that length in a step; shorter ones are more, so that a step stays as large
@@ -42,8 +35,6 @@ class TrainingPlan:
     cool_down: float = 0.6  # share of the budget, at the end, in which the rates fall to nothing
     clip: float = 1.0
     validate_every_minutes: float = 10.0
-    seed: int = 0
-    variation: Variation = field(default_factory=Variation)
 
     def rate(self, done: float) -> float:
         """The factor on both rates after `done` of the budget, 0 to 1."""
@@ -83,35 +74,28 @@ class Trainer:
     def __init__(
         self,
         plan: TrainingPlan,
-        corpus: Corpus,
-        validation: Validation,
+        lesson: Lesson,
         folder: Path,
         *,
         threads: int | None = None,
-        start: Decoder | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """start: whose weights a new run begins with, instead of chance. A resumed one has its own."""
         if threads:
             torch.set_num_threads(threads)
-        self.plan, self.validation, self.folder, self._clock = plan, validation, folder, clock
+        self.plan, self.lesson, self.folder, self._clock = plan, lesson, folder, clock
         self.device = training_device()
-        torch.manual_seed(plan.seed)
-        self.network = Decoder(plan.network)
-        if start is not None:
-            self.network.load_state_dict(start.state_dict())
-        self.network.to(self.device)
+        self.network = lesson.network.to(self.device)
         self.optimizers = _optimizers(self.network, plan)
         self.progress = Progress()
-        self._since: list[tuple[float, float]] = []  # loss and seconds of each step since the last validation
+        self._since: list[tuple[float, float, int]] = []  # loss, seconds and tokens of each step since it was validated
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / STATE).exists():
             self._resume()
-        self._batches = Ahead(CropSampler(corpus, variation=plan.variation, seed=plan.seed))
-        self._loss: Callable[[Tensor], Tensor] = self._plain_loss
+        self._batches = Ahead(lesson.sampler)
+        self._loss: Callable[[Tensor], Tensor] = lesson.loss
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
-            self._loss = torch.compile(self._plain_loss)
+            self._loss = torch.compile(lesson.loss)
 
     def run(self, report: Report) -> Progress:
         """Train until the budget is spent. However it ends, the run can go on from where it was."""
@@ -126,12 +110,13 @@ class Trainer:
         budget, progress = self.plan.minutes * 60, self.progress
         last = self._clock()
         while progress.seconds < budget:
+            before = progress.tokens
             loss = self._step(progress.seconds / budget).item()
             now = self._clock()
-            seconds, last = (now - last) / 1e9, now
+            seconds, last, tokens = (now - last) / 1e9, now, progress.tokens - before
             progress.seconds += seconds
-            self._since.append((loss, seconds))
-            report(progress, loss, self.plan.batch * self.plan.length / max(seconds, 1e-9))
+            self._since.append((loss, seconds, tokens))
+            report(progress, loss, tokens / max(seconds, 1e-9))
             if progress.seconds >= min(self._next_check, budget):
                 self._check()
                 last = self._clock()
@@ -144,11 +129,11 @@ class Trainer:
     def _step(self, done: float) -> Tensor:
         plan = self.plan
         times = 2 if done < plan.shorter else 1
-        batch = self._batches.batch(self.progress.step, times * plan.batch, plan.length // times + 1)
-        tokens = torch.from_numpy(batch).to(self.device)
+        shape = times * plan.batch, plan.length // times
+        rows = torch.from_numpy(self._batches.batch(self.progress.step, *shape)).to(self.device)
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss = self._loss(tokens)
+            loss = self._loss(rows)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip)
         for optimizer, full in zip(self.optimizers, (plan.matrix_rate, plan.other_rate), strict=True):
@@ -157,19 +142,15 @@ class Trainer:
             optimizer.step()
             optimizer.zero_grad()
         self.progress.step += 1
-        self.progress.tokens += plan.batch * plan.length
+        self.progress.tokens += self.lesson.asked(*shape)
         return loss.detach()
 
-    def _plain_loss(self, tokens: Tensor) -> Tensor:
-        """tokens: (B, T + 1)"""
-        return next_token_loss(self.network(tokens[:, :-1]), tokens[:, 1:])
-
     def _check(self) -> None:
-        nll = validate(self.network, self.validation).per_token
-        losses, seconds = zip(*self._since, strict=True)
-        progress, steps = self.progress, len(losses)
-        rate = steps * self.plan.batch * self.plan.length / max(sum(seconds), 1e-9)
-        progress.curve.append(Point(progress.seconds, progress.step, progress.tokens, sum(losses) / steps, nll, rate))
+        nll = self.lesson.nll()
+        losses, seconds, tokens = zip(*self._since, strict=True)
+        progress, loss = self.progress, sum(losses) / len(losses)
+        rate = sum(tokens) / max(sum(seconds), 1e-9)
+        progress.curve.append(Point(progress.seconds, progress.step, progress.tokens, loss, nll, rate))
         self._since.clear()
         if nll < progress.best:
             progress.best = nll
@@ -187,7 +168,7 @@ class Trainer:
 
     def _save(self) -> None:
         state = {
-            "plan": _essence(self.plan),
+            "plan": _essence(self.plan, self.lesson),
             "network": self.network.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "progress": asdict(self.progress),
@@ -200,7 +181,7 @@ class Trainer:
 
     def _resume(self) -> None:
         state = torch.load(self.folder / STATE, map_location=self.device, weights_only=True)
-        if state["plan"] != _essence(self.plan):
+        if state["plan"] != _essence(self.plan, self.lesson):
             raise BadCheckpoint(f"expected the settings of the run in {self.folder}, got others; name another folder")
         self.network.load_state_dict(state["network"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
@@ -210,14 +191,10 @@ class Trainer:
         self._since = state["since"]
 
 
-def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean NLL in nats. logits: (B, T, V), targets: (B, T)."""
-    return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
-
-
-def _optimizers(network: Decoder, plan: TrainingPlan) -> list[torch.optim.Optimizer]:
+def _optimizers(network: nn.Module, plan: TrainingPlan) -> list[torch.optim.Optimizer]:
     """Muon (Jordan 2024) for the blocks' matrices: in our budget of tokens it learns faster than AdamW."""
-    matrices = [p for p in network.blocks.parameters() if p.dim() == 2 and min(p.shape) > 8]
+    named = network.named_parameters()
+    matrices = [p for name, p in named if p.dim() == 2 and min(p.shape) > 8 and name != "embedding.weight"]
     chosen = {id(p) for p in matrices}
     others = [p for p in network.parameters() if id(p) not in chosen]
     return [
@@ -226,7 +203,6 @@ def _optimizers(network: Decoder, plan: TrainingPlan) -> list[torch.optim.Optimi
     ]
 
 
-def _essence(plan: TrainingPlan) -> dict[str, str]:
+def _essence(plan: TrainingPlan, lesson: Lesson) -> dict[str, str]:
     """What must not change when a run is resumed; its budget may."""
-    names = ("network", "length", "batch", "seed", "variation")
-    return {name: str(getattr(plan, name)) for name in names}
+    return {"length": str(plan.length), "batch": str(plan.batch), **lesson.settings}

@@ -22,6 +22,7 @@ from model.tokens.performance import (
     encode_performance,
     performed,
 )
+from model.training.strokes import tokens_of
 from music.score import DRUMS, Note, Part, Score
 from music.time import Tempo, Tick
 from tests.strategies import scores
@@ -52,6 +53,12 @@ def test_a_note_in_tokens() -> None:
 def test_what_was_played_is_read_again(score: Score) -> None:
     notes = performed(score)
     assert list(decode_performance(encode_performance(notes)).notes) == notes
+
+
+@given(scores(max_parts=3))
+def test_a_whole_piece_at_once_is_the_same(score: Score) -> None:
+    notes = performed(score)
+    assert tokens_of(notes).tolist() == encode_performance(notes)
 
 
 @given(scores(max_parts=3))

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from model.checkpoint import load_network
-from model.networks.config import PRESETS, Sharing
+from model.networks.config import PRESETS, NetworkConfig, Sharing
 from model.networks.decoder import Decoder
 from model.tokens.vocabulary import VOCABULARY
+from model.training.continuing import Continuing
 from model.training.muon import Muon, orthogonal
 from model.training.trainer import BEST, Progress, Trainer, TrainingPlan
 from model.training.validation import validate, validation_crops
@@ -21,13 +22,16 @@ from tests.model.training.made_corpus import made_corpus
 
 CORPUS = made_corpus()
 VALIDATION = validation_crops(CORPUS, length=128)
-PLAN = TrainingPlan(
-    network=replace(PRESETS["tiny"], context=128), minutes=0.05, length=128, batch=2, validate_every_minutes=0.01
-)
+NETWORK = replace(PRESETS["tiny"], context=128)
+PLAN = TrainingPlan(minutes=0.05, length=128, batch=2, validate_every_minutes=0.01)
 
 
-def train(plan: TrainingPlan, folder: Path) -> tuple[Trainer, Progress]:
-    trainer = Trainer(plan, CORPUS.split("train"), VALIDATION, folder, threads=1)
+def lesson(config: NetworkConfig = NETWORK, start: Decoder | None = None) -> Continuing:
+    return Continuing(config, CORPUS.split("train"), VALIDATION, start=start)
+
+
+def train(plan: TrainingPlan, folder: Path, config: NetworkConfig = NETWORK) -> tuple[Trainer, Progress]:
+    trainer = Trainer(plan, lesson(config), folder, threads=1)
     return trainer, trainer.run(lambda progress, loss, rate: None)
 
 
@@ -38,8 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trainer, Progre
 
 
 def test_training_lowers_the_validation_nll(run: tuple[Path, Trainer, Progress]) -> None:
-    torch.manual_seed(PLAN.seed)
-    untrained = validate(Decoder(PLAN.network), VALIDATION).per_token
+    untrained = lesson().nll()
     assert run[2].best < 0.8 * untrained
 
 
@@ -50,7 +53,7 @@ def test_the_best_weights_are_what_was_validated(run: tuple[Path, Trainer, Progr
 
 def test_a_run_with_a_larger_budget_goes_on_where_it_stopped(run: tuple[Path, Trainer, Progress]) -> None:
     folder, first, progress = run
-    resumed = Trainer(replace(PLAN, minutes=0.08), CORPUS.split("train"), VALIDATION, folder, threads=1)
+    resumed = Trainer(replace(PLAN, minutes=0.08), lesson(), folder, threads=1)
     assert resumed.progress == progress
     for name, weight in first.network.state_dict().items():
         assert torch.equal(weight, resumed.network.state_dict()[name])
@@ -63,10 +66,10 @@ def test_an_interrupted_run_goes_on_from_its_last_step(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     patient = replace(PLAN, validate_every_minutes=10)
-    trainer = Trainer(patient, CORPUS.split("train"), VALIDATION, tmp_path, threads=1)
+    trainer = Trainer(patient, lesson(), tmp_path, threads=1)
     with pytest.raises(KeyboardInterrupt):
         trainer.run(interrupt)
-    resumed = Trainer(patient, CORPUS.split("train"), VALIDATION, tmp_path, threads=1)
+    resumed = Trainer(patient, lesson(), tmp_path, threads=1)
     assert resumed.progress.step == 3
     for name, weight in trainer.network.state_dict().items():
         assert torch.equal(weight, resumed.network.state_dict()[name])
@@ -82,7 +85,7 @@ def test_a_resumed_run_is_the_run_that_was_never_interrupted(tmp_path: Path) -> 
     plan = replace(PLAN, minutes=12 / 60, validate_every_minutes=5 / 60, shorter=0.5)
 
     def trainer(folder: str) -> Trainer:
-        return Trainer(plan, CORPUS.split("train"), VALIDATION, tmp_path / folder, threads=1, clock=steady_clock())
+        return Trainer(plan, lesson(), tmp_path / folder, threads=1, clock=steady_clock())
 
     def interrupt(progress: Progress, loss: float, rate: float) -> None:
         if progress.step == 7:
@@ -104,7 +107,7 @@ def test_a_run_may_begin_with_given_weights_but_not_with_their_optimizer(
     run: tuple[Path, Trainer, Progress], tmp_path: Path
 ) -> None:
     given = load_network(run[0] / BEST)
-    started = Trainer(PLAN, CORPUS, VALIDATION, tmp_path, threads=1, start=given)
+    started = Trainer(PLAN, lesson(start=given), tmp_path, threads=1)
     assert started.progress == Progress()
     for name, weight in given.state_dict().items():
         assert torch.equal(weight, started.network.state_dict()[name])
@@ -123,15 +126,14 @@ def test_the_curve_of_a_run_goes_on_where_it_stopped(run: tuple[Path, Trainer, P
 def test_a_gpu_trains_every_sharing_compiled_and_in_half_precision(tmp_path: Path, sharing: Sharing) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs an NVIDIA GPU")
-    plan = replace(PLAN, network=replace(PLAN.network, sharing=sharing), minutes=0.5, validate_every_minutes=0.1)
-    _, progress = train(plan, tmp_path)
+    plan = replace(PLAN, minutes=0.5, validate_every_minutes=0.1)
+    _, progress = train(plan, tmp_path, replace(NETWORK, sharing=sharing))
     assert progress.curve[-1].valid < 0.8 * progress.curve[0].train
 
 
 def test_a_run_with_another_network_is_refused(run: tuple[Path, Trainer, Progress]) -> None:
-    other = replace(PLAN, network=replace(PLAN.network, layers=3))
     with pytest.raises(BadCheckpoint, match="another folder"):
-        Trainer(other, CORPUS, VALIDATION, run[0])
+        Trainer(PLAN, lesson(replace(NETWORK, layers=3)), run[0])
 
 
 def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
@@ -166,7 +168,7 @@ def test_muon_goes_downhill() -> None:
 
 
 def test_nll_is_counted_per_token_note_and_attribute() -> None:
-    network = Decoder(PLAN.network)
+    network = Decoder(NETWORK)
     torch.nn.init.zeros_(network.embedding.weight)  # every token equally likely
     nll = validate(network, VALIDATION)
     uniform = torch.tensor(float(VOCABULARY)).log().item()
