@@ -101,12 +101,14 @@ class LiveClient:
         url: str,
         *,
         tick: Callable[[], Tick | None] = lambda: None,
+        bpm: Callable[[], float | None] = lambda: None,
         client: str = "",
         wire: Wire = JSON_WIRE,
         keep_s: float = 0.0,
         resume: "LiveClient | None" = None,
     ) -> None:
-        """`tick` tells the heartbeat where the caller's clock is; None while it stands.
+        """`tick` tells the heartbeat where the caller's clock is; None until it runs. `bpm`: how fast, if that is
+        another tempo than `start`'s; 0 while it stands.
 
         A session waits `keep_s` for a lost client. `resume`: that client, whose session is to go on; `welcome.resumed`
         says whether it does, and then what was missed comes first, in both directions. Else `start` anew.
@@ -116,6 +118,7 @@ class LiveClient:
         self._newest_trips: deque[int] = deque(maxlen=NEWEST_TRIPS)
         self.welcome: Welcome | None = None
         self._tick = tick
+        self._bpm = bpm
         self._wire = wire
         self._client = client or f"tradefours-python {tradefours_version()}"
         self._socket: ClientConnection | None = None
@@ -195,7 +198,10 @@ class LiveClient:
         """A heartbeat now, besides the regular ones: the server learns the caller's clock at once."""
         newest = self._newest_trips
         round_trip_ms = min(percentile(newest, 0.95) / 1e6, 10_000.0) if newest else None
-        return await self._send(ClientHeartbeat(tick=self._tick(), ping_ns=monotonic_ns(), round_trip_ms=round_trip_ms))
+        tick, bpm = self._tick(), self._bpm()
+        return await self._send(
+            ClientHeartbeat(tick=tick, bpm=bpm, ping_ns=monotonic_ns(), round_trip_ms=round_trip_ms)
+        )
 
     async def recording(self) -> bytes:
         """What has been played in this session so far, as a MIDI file: the humans and the machine on tracks apart."""

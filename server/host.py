@@ -129,7 +129,7 @@ class SessionHost:
         with self._lock:
             now = self._now()
             if beat.tick is not None and keeps_time:
-                seat.hear_clock(beat.tick, now)
+                seat.hear_beat(beat.tick, beat.bpm, now)
                 self._tell()
             if beat.round_trip_ms is not None and keeps_time:
                 seat.hear_round_trip(beat.round_trip_ms)

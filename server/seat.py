@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from model.engine.work import EngineSequence, Step
 from music.errors import TradefoursError
 from music.events import NoteOff, NoteOn
-from music.time import TICKS_PER_QUARTER, Nanos, Tempo, Tick
+from music.time import TICKS_PER_QUARTER, Nanos, Tick
 from server.journals import Journal
 from streaming.clock import RemoteClock
 from streaming.journal import Journaled
@@ -21,7 +21,7 @@ from streaming.truth import Happening, Truth
 Emit = Callable[[ServerMessage], None]  # called in the engine thread, with the host's lock held: must not block
 Heard = PlayedNote | Pedal | Control | Transport
 
-AHEAD: Final = Nanos(10_000_000_000)  # a tick that jumps further ahead is a mistake, and would end all that sounds
+AHEAD_S: Final = 10.0  # a tick that jumps further ahead is a mistake, and would end all that sounds
 SAID_AGAIN: Final = 1024  # messages that a client which was cut off says again at once
 SHORTEST_REST_S: Final = 0.001  # so that a session that asks to be woken in the past cannot make the host spin
 
@@ -73,9 +73,6 @@ class Seat:
         self._goes_on = truth is not None
         self._reached = truth.reached if truth else Tick(0)  # what the session was last told of now
         self._clock = RemoteClock(start.bpm, self._reached)
-        tempo = Tempo.from_bpm(start.bpm)
-        self._seconds_per_tick = tempo.us_per_quarter / TICKS_PER_QUARTER / 1e6
-        self._ahead = Tick(AHEAD * TICKS_PER_QUARTER // (tempo.us_per_quarter * 1000))
         self._inbox: deque[tuple[Heard, Nanos]] = deque()  # with the moment of arrival
         self._inbox_messages = inbox_messages
         self._unreviewed: list[Nanos] = []  # when each human note arrived that waits for its review
@@ -89,9 +86,22 @@ class Seat:
     def hear_clock(self, tick: int, now: Nanos) -> None:
         """The first tick may be any: a DAW need not begin at its first bar."""
         believed = self._clock.tick_at(now)
-        if believed is not None and tick > (latest := believed + self._ahead):
+        if believed is not None and tick > (latest := believed + round(AHEAD_S / self._seconds_per_tick)):
             raise Refused("bad_tick", f"expected a tick of at most {latest}, 10 s ahead of the clock, got {tick}")
         self._clock.heard(Tick(tick), now)
+
+    def hear_beat(self, tick: int, bpm: float | None, now: Nanos) -> None:
+        """Where the player's clock is, and how fast it goes, if that is new; 0: it stands."""
+        if bpm == 0:
+            self._clock.stand(Tick(tick))
+            return
+        if bpm is not None:
+            self._clock.turn_to(bpm, Tick(tick), now)
+        self.hear_clock(tick, now)
+
+    @property
+    def _seconds_per_tick(self) -> float:
+        return 60 / self._clock.bpm / TICKS_PER_QUARTER
 
     def hear_round_trip(self, ms: float) -> None:
         self.session.hear_round_trip(round(ms / 1000 / self._seconds_per_tick))
@@ -116,7 +126,7 @@ class Seat:
             raise Refused("bad_part", f"expected a human part among {sorted(self._human)}, got {message.part}")
         if isinstance(message, Control):
             self.session.check(message)
-        elif keeps_time and not (self._goes_on and self.tick_at(now) is None):
+        elif keeps_time and not self._clock.stands and not (self._goes_on and self.tick_at(now) is None):
             self.hear_clock(message.tick, now)  # else it may be long past: a heartbeat tells the clock first
         self._inbox.append((message, now))
 
@@ -190,7 +200,7 @@ class Seat:
         """How long the session needs nothing; None: until a message comes."""
         tick = self.tick_at(now)
         wake = None if tick is None else self.session.next_wake(tick)
-        if tick is None or wake is None:
+        if tick is None or wake is None or self._clock.stands:
             return None
         return max(SHORTEST_REST_S, (wake - tick) * self._seconds_per_tick)
 

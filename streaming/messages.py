@@ -21,6 +21,7 @@ Pitch = Annotated[int, Field(ge=0, le=127)]
 Velocity = Annotated[int, Field(ge=1, le=127)]
 WireTick = Annotated[int, Field(ge=0, lt=2**40)]
 Mode = Literal["answer", "duet", "accompany", "trade", "continue"]
+SLOWEST_BPM = 10.0  # of a clock that is followed
 FOLLOW = "follow"  # instead of chords: those that the humans play
 
 
@@ -53,6 +54,13 @@ def _guard(strikes: int) -> int:
     return strikes
 
 
+def _heartbeat_bpm(bpm: float) -> float:
+    if 0 < bpm < SLOWEST_BPM:
+        raise ValueError(f"expected 0 or at least {SLOWEST_BPM:g}, got {bpm:g}")
+    return bpm
+
+
+HeartbeatBpm = Annotated[float, Field(ge=0, le=1000), AfterValidator(_heartbeat_bpm)]
 GuardStrikes = Annotated[int, Field(ge=0, le=64), AfterValidator(_guard)]
 
 
@@ -213,6 +221,10 @@ class ClientHeartbeat(Message):
 
     type: Literal["heartbeat"] = "heartbeat"
     tick: WireTick | None = None
+    bpm: HeartbeatBpm | None = Field(
+        default=None,
+        description="The tempo from `tick` on, where that is new; 0: the clock stands there.",
+    )
     ping_ns: int = 0
     round_trip_ms: float | None = Field(
         default=None,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from music.errors import BadSetting
-from music.time import Tick
+from music.time import Nanos, Tick
 from server.host import URGENT_TURNS, SessionHost
 from server.seat import Refused, Seat
 from streaming.messages import (
@@ -200,6 +200,31 @@ def test_a_heartbeat_is_answered_with_what_sounds(make_house: Callable[..., Hous
     assert house.host.heartbeat(seat, ClientHeartbeat(ping_ns=3)).sounding == ()
     answer = house.host.heartbeat(seat, ClientHeartbeat(tick=10, ping_ns=4))
     assert (answer.tick, answer.ping_ns, answer.sounding) == (10, 4, (7,))
+
+
+def test_a_clock_that_stands_stops_time_and_asks_for_nothing(make_house: Callable[..., House]) -> None:
+    house = make_house()
+    seat = house.seat(bpm=120)
+    house.host.heartbeat(seat, ClientHeartbeat(tick=480, bpm=0))
+    house.clock.now += 5_000 * MS
+    assert house.host.tick_of(seat) == 480
+    assert seat.rest_s(Nanos(house.clock.now)) is None
+    house.host.deliver(seat, note(490))
+    assert house.host.tick_of(seat) == 480
+    house.host.heartbeat(seat, ClientHeartbeat(tick=490, bpm=60))
+    house.clock.now += 1_000 * MS
+    assert house.host.tick_of(seat) == 490 + 480
+
+
+def test_a_heartbeat_tells_another_tempo(make_house: Callable[..., House]) -> None:
+    house = make_house()
+    seat = house.seat(bpm=120)
+    house.host.heartbeat(seat, ClientHeartbeat(tick=0, bpm=240))
+    house.clock.now += 1_000 * MS
+    assert house.host.tick_of(seat) == 1_920
+    twenty_seconds = 2 * 480 * 4 * 10  # at 240; more than ten at any tempo is too far
+    with pytest.raises(Refused, match="10 s ahead"):
+        house.host.heartbeat(seat, ClientHeartbeat(tick=1_920 + twenty_seconds))
 
 
 def test_a_full_house_refuses_one_more_until_somebody_leaves(make_house: Callable[..., House]) -> None:

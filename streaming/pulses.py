@@ -1,0 +1,109 @@
+"""Tempo and beat from the pulses of a MIDI clock, which come unevenly and sometimes not at all.
+
+Pure: the moment of each pulse is given. Knows no transport and no ticks: pulses are counted, 24 to the quarter note.
+"""
+
+from typing import Final
+
+from music.time import Nanos
+
+PULSES_PER_QUARTER: Final = 24
+LONGEST: Final = 110  # pulses that are averaged over, when nothing changes
+LINEAR: Final = 24  # with fewer, the tempo counts as even; with more, as changing evenly
+GUESSED, KNOWN, CHANGED = (
+    4,
+    12,
+    5,
+)  # the first pulses of an unknown tempo, of a known one, and after it has leapt, count
+SPREAD: Final = 1_700_000.0  # ns: standard deviation of 3 ms either way
+RECENT: Final = 0.45  # weight of the newest surprise in their running mean
+SURPRISE: Final = 3.0 * (RECENT / (2 - RECENT)) ** 0.5  # standard deviations of that mean: the tempo has leapt
+MOST_SURPRISE: Final = 3.0  # one late pulse proves nothing
+LEAP: Final = 4  # so many odd gaps in a row are a tempo, not pulses that were lost or late
+
+
+class PulseFilter:
+    """Least squares over the newest pulses, whose number grows while they fit and falls when they do not.
+
+    Never blocks; use from one thread.
+    """
+
+    def __init__(self, bpm: float) -> None:
+        self.period = 60e9 / bpm / PULSES_PER_QUARTER  # ns
+        self.heard = 0  # pulses that the period was learned from
+        self._at: float | None = None  # where pulse `_number` should have been
+        self._number = 0
+        self._came = Nanos(0)
+        self._bend = 0.0  # change of the period, per pulse
+        self._span = GUESSED
+        self._surprise = 0.0
+        self._odd: list[int] = []  # the gaps just before, as long as none was of one period
+
+    @property
+    def bpm(self) -> float:
+        return 60e9 / self.period / PULSES_PER_QUARTER
+
+    @property
+    def knows_tempo(self) -> bool:
+        """Half a beat was heard."""
+        return self.heard >= PULSES_PER_QUARTER // 2
+
+    @property
+    def number(self) -> int:
+        """Of the newest pulse."""
+        return self._number
+
+    @property
+    def at(self) -> Nanos:
+        """When that pulse should have been, by all those around it."""
+        return Nanos(round(self._at or 0))
+
+    def begin(self, number: int) -> None:
+        """The next pulse has this number; the tempo is as before."""
+        self._at, self._number, self._bend, self._surprise = None, number, 0.0, 0.0
+        self._span = KNOWN if self.knows_tempo else GUESSED
+        self._odd.clear()
+
+    def pulse(self, came: Nanos) -> None:
+        before, self._came = self._came, came
+        if self._at is None:
+            self._at = float(came)
+            return
+        self.heard += 1
+        gap = came - before
+        steps = round(gap / self.period)  # 2: one was lost. 0: the one before was late
+        self._odd = [*self._odd, steps] if steps != 1 else []
+        if len(self._odd) == LEAP:
+            self._leap(came, gap)
+            return
+        self._number += steps
+        self._at += steps * self.period + steps * steps * self._bend / 2
+        self.period += steps * self._bend
+        self._correct(came - self._at)
+
+    def _correct(self, error: float) -> None:
+        limited = max(-MOST_SURPRISE, min(MOST_SURPRISE, error / SPREAD))
+        self._surprise += RECENT * (limited - self._surprise)
+        self._span = min(LONGEST, self._span + 1)
+        if abs(self._surprise) > SURPRISE and self._span > CHANGED:
+            self._span, self._bend, self._surprise = CHANGED, 0.0, 0.0
+        here, slope, bend = _gains(self._span)
+        assert self._at is not None
+        self._at += here * error
+        self.period += slope * error
+        self._bend += bend * error
+
+    def _leap(self, came: Nanos, gap: int) -> None:
+        """What looked like pulses lost, or late, again and again is the new tempo."""
+        self._number += len(self._odd) - sum(self._odd[:-1])
+        self._at, self.period, self._bend, self._span, self._surprise = float(came), float(gap), 0.0, CHANGED, 0.0
+        self._odd.clear()
+
+
+def _gains(span: int) -> tuple[float, float, float]:
+    """How far one error moves the phase, the period and its bend, in a fit over `span` pulses."""
+    n = span
+    if n <= LINEAR:
+        return 2 * (2 * n - 1) / (n * (n + 1)), 6 / (n * (n + 1)), 0.0
+    scale = n * (n + 1) * (n + 2)
+    return 3 * (3 * n * n - 3 * n + 2) / scale, 18 * (2 * n - 1) / scale, 60 / scale
