@@ -30,6 +30,7 @@ from server.host import SessionHost
 from server.seat import Seat
 from server.serve import SWITCH_S
 from server.settings import Settings
+from streaming.clock import PlayerClock
 from streaming.messages import (
     HEARTBEAT_S,
     ClientHeartbeat,
@@ -140,7 +141,8 @@ class Stand:
     """The player's side without sockets: keys go to the host, and its plans to `sound`."""
 
     def __init__(self, host: SessionHost, start: Start, sound: NullSound) -> None:
-        self.side = PlayerSide(start.bpm, {part.part: part.program for part in start.machine})
+        self._clock = PlayerClock(start.bpm)
+        self.side = PlayerSide(self._clock, {part.part: part.program for part in start.machine})
         self.struck: list[int] = []  # when each key went down or came up
         self.reactions = Times()  # from each key-down to the review that heard it
         self._unreviewed: dict[int, int] = {}  # by seq
@@ -161,7 +163,7 @@ class Stand:
             if waiting and waiting[0][0] <= now:
                 self._strike(waiting.popleft()[1], now)
             elif beat <= now:
-                tick = self.side.clock.tick_at(Nanos(now))
+                tick = self._clock.tick_at(Nanos(now))
                 self._host.heartbeat(self._seat, ClientHeartbeat(tick=tick))
                 beat += HEARTBEAT
             else:
@@ -171,8 +173,8 @@ class Stand:
     def _strike(self, message: bytes, now: int) -> None:
         self.struck.append(now)
         for event in self._keys.hear(message, Nanos(now)):
-            note = self.side.play(event)
-            played = PlayedNote(seq=self._seq, tick=note.tick, pitch=note.pitch, velocity=note.velocity)
+            tick = self._clock.play(event.at)
+            played = PlayedNote(seq=self._seq, tick=tick, pitch=event.pitch, velocity=event.velocity)
             if played.velocity:
                 self._unreviewed[self._seq] = now
             self._host.deliver(self._seat, played)

@@ -11,27 +11,31 @@ from pydantic import ValidationError
 from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
 
+from clients.conductor import Master
 from clients.prompt import prompt_of
 from music.errors import BadSetting
 from music.time import Meter
 from streaming.messages import Mode, PlayerPart, Start
 
-HUMAN_PART: Final = 0
-MACHINE_PART: Final = 1
+DRUM_CHANNEL: Final = 10  # as users count them, from 1
+DRUM_PROGRAM: Final = 128
+MOST_PARTS: Final = 15
 LARGEST_OFFSET_MS: Final = 500.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeOptions:
     url: str = "ws://127.0.0.1:8765/v1/live"
-    input: str | None = None  # part of an existing port's name; None makes the virtual port `Tradefours In`
-    output: str | None = None  # likewise, `Tradefours Out`
+    inputs: tuple[str, ...] = ()  # parts of existing ports' names, a player each; none makes `Tradefours In`
+    output: str | None = None  # likewise; None makes `Tradefours Out`
+    input_parts: tuple[int, ...] = ()  # channels, 1..16, of one port's players; none makes all of a port one player
     api: str | None = None  # coremidi, alsa, jack or winmm; None takes the first that works
+    clock: Master = "auto"
     mode: Mode = "answer"
     bpm: float = 120.0
     meter: str = "4/4"
     offset_ms: float = 0.0  # added to every due time; negative for an instrument that sounds late
-    program: int = 0  # of the machine, 0..127; 128 is drums
+    programs: tuple[int, ...] = (0,)  # of the machine's parts, 0..127; 128 is drums
     seed: int = 0
     temperature: float = 0.95
     key: str = ""
@@ -47,6 +51,14 @@ class BridgeOptions:
         if not abs(self.offset_ms) <= LARGEST_OFFSET_MS:  # nan, too
             limit = f"{LARGEST_OFFSET_MS:g}"
             raise BadSetting(f"expected an offset of -{limit} to {limit} ms, got {self.offset_ms:g}")
+        if not all(1 <= channel <= 16 for channel in self.input_parts) or len(set(self.input_parts)) < len(
+            self.input_parts
+        ):
+            raise BadSetting(f"expected different channels out of 1 to 16 for the parts, got {self.input_parts}")
+        if self.input_parts and len(self.inputs) > 1:
+            raise BadSetting("expected several inputs or parts by channel, got both: each input is a part already")
+        if len(self.humans) + len(self.programs) > MOST_PARTS or not self.programs:
+            raise BadSetting(f"expected 1 to {MOST_PARTS} parts, the humans' among them, got {len(self.programs)}")
         try:
             parse_uri(self.url)
         except InvalidURI:
@@ -54,16 +66,34 @@ class BridgeOptions:
         if self.stats and (self.stats.is_dir() or not self.stats.parent.is_dir()):
             raise BadSetting(f"expected a file in a folder that exists for the statistics, got {str(self.stats)!r}")
 
+    @property
+    def input_channels(self) -> tuple[int, ...]:
+        """Counted from 0."""
+        return tuple(channel - 1 for channel in self.input_parts)
+
+    @property
+    def bar(self) -> int:
+        """In ticks."""
+        return Meter.parse(self.meter).bar_ticks
+
+    @property
+    def humans(self) -> tuple[PlayerPart, ...]:
+        """They come first; whoever plays on the drums' channel plays drums."""
+        channels = self.input_parts or (1,) * max(1, len(self.inputs))
+        programs = [DRUM_PROGRAM if channel == DRUM_CHANNEL else 0 for channel in channels]
+        return tuple(PlayerPart(part=part, program=program) for part, program in enumerate(programs))
+
     def start(self) -> Start:
         """The message that asks for these settings. Raises BadSetting."""
         Meter.parse(self.meter)
+        first = len(self.humans)  # of the machine's parts
         try:
             return Start(
                 mode=self.mode,
                 bpm=self.bpm,
                 meter=self.meter,
-                human=(PlayerPart(part=HUMAN_PART),),
-                machine=(PlayerPart(part=MACHINE_PART, program=self.program),),
+                human=self.humans,
+                machine=tuple(PlayerPart(part=part, program=each) for part, each in enumerate(self.programs, first)),
                 seed=self.seed,
                 temperature=self.temperature,
                 key=self.key,
@@ -72,11 +102,11 @@ class BridgeOptions:
                 leave_space=self.leave_space,
                 trade_bars=self.trade_bars,
                 count_in_bars=self.count_in_bars,
-                prompt=prompt_of(self.prompt, MACHINE_PART) if self.prompt else (),
+                prompt=prompt_of(self.prompt, first) if self.prompt else (),
                 # The server's clock is ahead by the offset: without more patience its pauses would be shorter.
                 silence_ms=Start().silence_ms + round(max(0.0, -self.offset_ms)),
             )
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise BadSetting(f"expected a valid {where}, got {first['input']!r}: {first['msg']}") from error
+            wrong = error.errors()[0]
+            where = ".".join(map(str, wrong["loc"]))
+            raise BadSetting(f"expected a valid {where}, got {wrong['input']!r}: {wrong['msg']}") from error

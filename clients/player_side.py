@@ -1,27 +1,18 @@
-"""The player's side of a live session, without ports or sockets: keys become notes with ticks, plans become sound
-with due times.
+"""The player's side of a live session, without ports or sockets: plans become sound with due times.
 
-Knows the player's clock but reads none; knows nothing of how messages travel.
+Follows the player's clock but reads none; knows nothing of how messages travel.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-from clients.held_keys import KeyEvent
-from music.time import Nanos, Tick
+from music.time import TICKS_PER_QUARTER, Nanos, Tick
 from streaming.clock import PlayerClock
 from streaming.messages import Plan, PlannedNote
 
 DRUM_PROGRAM: Final = 128
 DRUM_CHANNEL: Final = 9
 LATEST: Final = Nanos(50_000_000)  # a note later than this is noise: better not played
-
-
-@dataclass(frozen=True, slots=True)
-class HumanNote:
-    tick: Tick
-    pitch: int
-    velocity: int  # 0 means that the key came up
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,41 +35,44 @@ def channel_of(part: int, program: int) -> int:
 class PlayerSide:
     """Use from one thread."""
 
-    def __init__(self, bpm: float, programs: dict[int, int], offset: Nanos = Nanos(0)) -> None:
+    def __init__(self, clock: PlayerClock, programs: dict[int, int], offset: Nanos = Nanos(0)) -> None:
         """`programs` by part of the machine; `offset` is added to every due time and may be negative."""
-        self.clock = PlayerClock(bpm)
         # What became of committed notes: known before they were due, not before but played, or left out.
         self.in_time = 0
         self.late = 0
         self.dropped = 0
+        self._clock = clock
         self._channels = {part: channel_of(part, program) for part, program in programs.items()}
         self._offset = offset
         self._tentative: dict[int, PlannedNote] = {}
+        self._promised: dict[int, PlannedNote] = {}  # committed, and perhaps not yet over
 
     def reset(self) -> None:
-        """A new session: the clock stands until the first note, nothing is planned."""
-        self.clock.reset()
+        """A new session: nothing is planned."""
         self._tentative.clear()
+        self._promised.clear()
 
-    def play(self, key: KeyEvent) -> HumanNote:
-        """The first one is tick 0."""
-        return HumanNote(self.clock.play(key.at), key.pitch, key.velocity)
+    def go_on(self, now: Nanos) -> list[Sound]:
+        """After a stop that silenced them: those of the promised notes whose time has not come."""
+        sounds = [sound for note in self._promised.values() if (sound := self._sound(note))]
+        return [sound for sound in sounds if sound.due >= now]
 
     def due_tick(self, now: Nanos) -> Tick | None:
         """The tick whose notes are due now, for the server to plan by; None until the clock runs.
 
         With a negative offset it is ahead of the clock. A positive one leaves the server more time: nothing to tell.
         """
-        return self.clock.tick_at(Nanos(now - min(0, self._offset)))
+        return self._clock.tick_at(Nanos(now - min(0, self._offset)))
 
     def follow(self, plan: Plan, now: Nanos) -> list[Sound]:
         """What `plan` commits, ready to be scheduled; too late for its moment, it is left out and counted."""
         if plan.silence:
-            self._tentative.clear()
+            self.reset()
         self._tentative.update((note.id, note) for note in plan.add)
         for id in plan.cancel:
             self._tentative.pop(id, None)
         committed = [self._tentative.pop(id) for id in plan.commit if id in self._tentative]
+        self._promise(committed, now)
         sounds = [sound for note in committed if (sound := self._sound(note)) and sound.due >= now - LATEST]
         in_time = sum(sound.due >= now for sound in sounds)
         self.in_time += in_time
@@ -86,8 +80,14 @@ class PlayerSide:
         self.dropped += len(committed) - len(sounds)
         return sounds
 
+    def _promise(self, notes: list[PlannedNote], now: Nanos) -> None:
+        tick = self._clock.tick_at(now)
+        if tick is not None:
+            self._promised = {id: note for id, note in self._promised.items() if note.tick >= tick - TICKS_PER_QUARTER}
+        self._promised.update((note.id, note) for note in notes)
+
     def _sound(self, note: PlannedNote) -> Sound | None:
-        due, off = self.clock.nanos_at(Tick(note.tick)), self.clock.nanos_at(Tick(note.tick + note.duration))
+        due, off = self._clock.nanos_at(Tick(note.tick)), self._clock.nanos_at(Tick(note.tick + note.duration))
         if due is None or off is None:
             return None  # no human note yet, so no clock to play by
         channel = self._channels.get(note.part, channel_of(note.part, 0))

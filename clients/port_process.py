@@ -25,12 +25,12 @@ from time import monotonic_ns
 from typing import Any, Final, Protocol
 
 from clients.ports import open_output
+from clients.realtime import PORT_PRIORITY, ask_for_realtime
 from music.errors import BadSetting, PortError
 from music.messages import note_off, note_on, panic_messages
 from music.time import Nanos
 from streaming.playout import Playout, PortMessage
 
-REALTIME_PRIORITY: Final = 5
 QUIT: Final = b'{"quit": true}'
 
 Lines = SimpleQueue[bytes]
@@ -130,12 +130,6 @@ class Reports:
             self._lines.put(QUIT)  # nobody listens any more
 
 
-def ask_for_realtime() -> None:
-    """Wake up on time even on a busy machine, where this system lets us."""
-    with suppress(OSError, AttributeError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(REALTIME_PRIORITY))
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m clients.port_process", description="A MIDI output port.")
     parser.add_argument("--name", required=True)
@@ -155,7 +149,7 @@ def main() -> int:
         report({"error": str(error)})
         return 1
     report({"ready": True, "port": port.name})
-    ask_for_realtime()
+    ask_for_realtime(PORT_PRIORITY)
     Thread(target=read_lines, args=(lines,), daemon=True).start()
     try:
         Player(port, report).run(lines)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from clients.timestamps import DriverTimes
 from music.errors import PortError
-from music.messages import SYSTEM
+from music.messages import SYSTEM, TRANSPORT
 from music.time import Nanos
 
 INPUT_NAME: Final = "Tradefours In"  # in the name of every port of ours, whoever's port it is connected to
@@ -49,6 +49,10 @@ class InputPort:
     def __init__(self, name: str, driver: Any) -> None:
         self.name = name
         self._driver = driver
+
+    def is_there(self) -> bool:
+        """Of an existing port: it still is. May take a moment, and may be asked in any thread."""
+        return self.name in _names(self._driver)
 
     def close(self) -> None:
         self._driver.cancel_callback()  # first: closing under a running callback can crash
@@ -95,7 +99,7 @@ def open_input(
 
     `own_too`: it may be what a bridge plays; only a listener that answers nothing may ask for that.
     `heard` gets each message and when the driver saw it, in the driver's thread: it must only hand them on.
-    Clock, active sensing, sysex and all that is no channel's are left out.
+    Active sensing, sysex and all that is neither a channel's nor a clock's is left out.
     """
     rtmidi = _rtmidi()
     chosen = choose_api(api)
@@ -111,7 +115,7 @@ def open_input(
     def arrived(event: tuple[list[int], float], _: object) -> None:
         message, interval_s = event
         at = times.stamp(interval_s, Nanos(monotonic_ns()))
-        if message[0] < SYSTEM:
+        if message[0] < SYSTEM or message[0] in TRANSPORT:
             heard(bytes(message), at)
 
     driver.set_callback(arrived)

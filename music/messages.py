@@ -8,6 +8,11 @@ from music.errors import BadMidi
 # Status bytes; the channel is in their lower half. From SYSTEM on (clock, active sensing, sysex) they have none.
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, SYSTEM = 0x80, 0x90, 0xB0, 0xC0, 0xF0
 
+# A clock: a place in the song in sixteenths, 24 pulses to the quarter note, and what a DAW's transport does.
+SONG_POSITION, PULSE, START, CONTINUE, STOP = 0xF2, 0xF8, 0xFA, 0xFB, 0xFC
+TRANSPORT = frozenset({SONG_POSITION, PULSE, START, CONTINUE, STOP})
+ACTIVE_SENSING = 0xFE  # "I am still here": a synthesiser that stops hearing it falls silent
+
 SUSTAIN, ALL_SOUND_OFF, ALL_NOTES_OFF = 64, 120, 123  # controllers
 PEDAL_DOWN = 64  # the sustain pedal is down from this value on
 

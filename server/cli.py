@@ -50,6 +50,12 @@ def _of_generation(option: str) -> str:
     return GenerationOptions.model_fields[option].description or ""
 
 
+class ClockName(StrEnum):
+    auto = "auto"
+    internal = "internal"
+    midi = "midi"
+
+
 def _about(setting: str) -> str:
     """The help of an option that is a setting: its default is no option's, since the environment goes before it."""
     field = Settings.model_fields[setting]
@@ -63,7 +69,10 @@ Threads = Annotated[int | None, typer.Option(help=_about("threads"))]
 Sessions = Annotated[int | None, typer.Option(help=_about("max_sessions"))]
 JournalFolder = Annotated[Path | None, typer.Option("--journal", help=_about("journal"))]
 Public = Annotated[bool, typer.Option("--public", help="Let others on the network connect: there is no password.")]
-In = Annotated[str | None, typer.Option("--in", help="Existing input port; without it `Tradefours In` is made.")]
+In = Annotated[
+    list[str] | None,
+    typer.Option("--in", help="Existing input port, several for several players; without it `Tradefours In` is made."),
+]
 Out = Annotated[str | None, typer.Option("--out", help="Existing output port; without it `Tradefours Out` is made.")]
 Api = Annotated[str | None, typer.Option(help="coremidi, alsa, jack or winmm; without it the first that works.")]
 Mode = Annotated[
@@ -80,12 +89,27 @@ LeaveSpace = Annotated[float, typer.Option(help="1: the machine plays little whi
 TradeBars = Annotated[int, typer.Option(help="trade: so many bars each.")]
 CountInBars = Annotated[int, typer.Option(help="So many bars of clicks first; your first key starts them.")]
 Prompt = Annotated[Path | None, typer.Option(help="continue: a MIDI file to go on from.")]
+InputParts = Annotated[
+    str, typer.Option(help="Channels of a port's players, such as 1,2,10; without it all channels are one player's.")
+]
+Clock = Annotated[
+    ClockName,
+    typer.Option(
+        help="auto: your first key begins, and a MIDI clock at `Tradefours In` takes over when it starts. "
+        "internal: never. midi: waits for one, and stops with it."
+    ),
+]
 Bpm = Annotated[float, typer.Option(help="Tempo of the bars, 20 to 400.")]
 MeterText = Annotated[str, typer.Option("--meter", help="Such as 4/4 or 6/8.")]
 Offset = Annotated[
     float, typer.Option(help="Added to the time of every note, -500 to 500; negative if your instrument is late.")
 ]
-Program = Annotated[int, typer.Option(help="The machine's instrument: General MIDI 0 to 127; 128 is drums.")]
+Program = Annotated[
+    list[int] | None,
+    typer.Option(
+        help="The machine's instrument: General MIDI 0 to 127, 128 for drums on channel 10; several for several parts."
+    ),
+]
 Seed = Annotated[int, typer.Option(help="The same seed and the same input give the same result.")]
 Temperature = Annotated[float, typer.Option(help="Lower is safer, higher is bolder.")]
 Stats = Annotated[Path | None, typer.Option(help="Write the measured times to this JSON file at the end.")]
@@ -120,7 +144,9 @@ def run(
     bpm: Bpm = 120.0,
     meter: MeterText = "4/4",
     offset_ms: Offset = 0.0,
-    program: Program = 0,
+    program: Program = None,
+    input_parts: InputParts = "",
+    clock: Clock = ClockName.auto,
     seed: Seed = 0,
     temperature: Temperature = 0.95,
     key: Key = "",
@@ -136,17 +162,18 @@ def run(
 
     settings = _settings(host=host, port=port, model=model, threads=threads, max_sessions=max_sessions, journal=journal)
     given: dict[str, object] = {
-        "--in": input,
         "--out": output,
         "--api": api,
         "--mode": mode.value,
         "--bpm": bpm,
         "--meter": meter,
     }
-    given |= {"--offset-ms": offset_ms, "--program": program, "--seed": seed, "--temperature": temperature}
+    given |= {"--offset-ms": offset_ms, "--seed": seed, "--temperature": temperature, "--clock": clock.value}
+    given |= {"--input-parts": input_parts or None}
     given |= {"--key": key or None, "--chords": chords or None, "--density": density, "--leave-space": leave_space}
     given |= {"--trade-bars": trade_bars, "--count-in-bars": count_in_bars, "--prompt": prompt}
     arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
+    arguments += [f"--in={each}" for each in input or ()] + [f"--program={each}" for each in program or ()]
     needs_ports = any(option is not None for option in (input, output, api))
     raise typer.Exit(play(settings, _load_engine, arguments, api=api, needs_ports=needs_ports))
 
@@ -181,7 +208,9 @@ def bridge(
     bpm: Bpm = 120.0,
     meter: MeterText = "4/4",
     offset_ms: Offset = 0.0,
-    program: Program = 0,
+    program: Program = None,
+    input_parts: InputParts = "",
+    clock: Clock = ClockName.auto,
     seed: Seed = 0,
     temperature: Temperature = 0.95,
     key: Key = "",
@@ -200,14 +229,16 @@ def bridge(
 
     options = BridgeOptions(
         url=url,
-        input=input,
+        inputs=tuple(input or ()),
         output=output,
         api=api,
+        input_parts=_channels(input_parts),
+        clock=clock.value,
         mode=mode.value,
         bpm=bpm,
         meter=meter,
         offset_ms=offset_ms,
-        program=program,
+        programs=tuple(program or (0,)),
         seed=seed,
         temperature=temperature,
         key=key,
@@ -339,6 +370,13 @@ def doctor(
     from server.doctor import examine
 
     raise typer.Exit(examine(model, as_json=json_output))
+
+
+def _channels(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(each) for each in text.split(",") if text)
+    except ValueError:
+        raise BadSetting(f"expected channels such as 1,2,10, got {text!r}") from None
 
 
 def _required(corpus: Path | None) -> Path:

@@ -19,6 +19,11 @@ SPREAD: Final = 1_700_000.0  # ns: standard deviation of 3 ms either way
 RECENT: Final = 0.45  # weight of the newest surprise in their running mean
 SURPRISE: Final = 3.0 * (RECENT / (2 - RECENT)) ** 0.5  # standard deviations of that mean: the tempo has leapt
 MOST_SURPRISE: Final = 3.0  # one late pulse proves nothing
+SHORT: Final = 0.5  # of a period
+LEAST_UNEVEN: Final = 300_000.0  # ns: no clock is more even than this
+MOST_UNEVEN: Final = 2.8  # times what is usual: more is no jitter
+SHORTEST: Final = 60e9 / 1000 / PULSES_PER_QUARTER  # ns: nobody plays at more than 1,000 bpm
+EVEN: Final = 0.5  # gaps whose lengths differ by no more than this factor are of one tempo
 LEAP: Final = 4  # so many odd gaps in a row are a tempo, not pulses that were lost or late
 
 
@@ -37,7 +42,9 @@ class PulseFilter:
         self._bend = 0.0  # change of the period, per pulse
         self._span = GUESSED
         self._surprise = 0.0
-        self._odd: list[int] = []  # the gaps just before, as long as none was of one period
+        self._uneven = SPREAD  # how far pulses are off, on average
+        self._owed = 0  # pulses that were counted as lost just now, and perhaps are only late
+        self._gaps: list[tuple[int, int]] = []  # those just before, none of them of one pulse: pulses, and length
 
     @property
     def bpm(self) -> float:
@@ -62,7 +69,7 @@ class PulseFilter:
         """The next pulse has this number; the tempo is as before."""
         self._at, self._number, self._bend, self._surprise = None, number, 0.0, 0.0
         self._span = KNOWN if self.knows_tempo else GUESSED
-        self._odd.clear()
+        self._gaps.clear()
 
     def pulse(self, came: Nanos) -> None:
         before, self._came = self._came, came
@@ -71,9 +78,9 @@ class PulseFilter:
             return
         self.heard += 1
         gap = came - before
-        steps = round(gap / self.period)  # 2: one was lost. 0: the one before was late
-        self._odd = [*self._odd, steps] if steps != 1 else []
-        if len(self._odd) == LEAP:
+        steps = self._steps(came, gap)
+        self._gaps = [*self._gaps[1 - LEAP :], (steps, gap)] if steps != 1 else []
+        if self._has_leapt():
             self._leap(came, gap)
             return
         self._number += steps
@@ -81,9 +88,25 @@ class PulseFilter:
         self.period += steps * self._bend
         self._correct(came - self._at)
 
+    def _steps(self, came: Nanos, gap: int) -> int:
+        """How many pulses a gap stands for: one, even where it comes late. More where it is as long as that many, as
+        far as can be told among so uneven ones: they were lost. Unless short gaps follow: then they are none."""
+        assert self._at is not None
+        if self._owed and gap < SHORT * self.period:
+            self._owed -= 1
+            return 0
+        periods = (came - self._at) / self.period
+        whole = round(periods)
+        is_loss = whole > 1 and abs(periods - whole) * self.period <= LEAST_UNEVEN + MOST_UNEVEN * self._uneven
+        self._owed = whole - 1 if is_loss else 0
+        return whole if is_loss else 1
+
     def _correct(self, error: float) -> None:
         limited = max(-MOST_SURPRISE, min(MOST_SURPRISE, error / SPREAD))
+        if self._surprise * limited < 1:
+            error = limited * SPREAD
         self._surprise += RECENT * (limited - self._surprise)
+        self._uneven += (abs(limited) * SPREAD - self._uneven) / LINEAR
         self._span = min(LONGEST, self._span + 1)
         if abs(self._surprise) > SURPRISE and self._span > CHANGED:
             self._span, self._bend, self._surprise = CHANGED, 0.0, 0.0
@@ -93,11 +116,16 @@ class PulseFilter:
         self.period += slope * error
         self._bend += bend * error
 
+    def _has_leapt(self) -> bool:
+        """Gaps of one new length; a pulse that is late and a burst after it are no tempo."""
+        gaps = [gap for _, gap in self._gaps]
+        return len(gaps) == LEAP and min(gaps) > max(EVEN * max(gaps), SHORTEST)
+
     def _leap(self, came: Nanos, gap: int) -> None:
         """What looked like pulses lost, or late, again and again is the new tempo."""
-        self._number += len(self._odd) - sum(self._odd[:-1])
+        self._number += len(self._gaps) - sum(steps for steps, _ in self._gaps[:-1])
         self._at, self.period, self._bend, self._span, self._surprise = float(came), float(gap), 0.0, CHANGED, 0.0
-        self._odd.clear()
+        self._gaps.clear()
 
 
 def _gains(span: int) -> tuple[float, float, float]:

@@ -22,15 +22,17 @@ from streaming.messages import (
 )
 
 Answer = Callable[[PlayedNote], ServerMessage | None]
+Planner = Callable[[ClientHeartbeat], ServerMessage | None]
 
 
 class FakeServer:
-    """Welcomes, echoes heartbeats, and answers each note with what `answer` returns."""
+    """Welcomes, echoes heartbeats, and answers each note with what `answer` returns, each heartbeat with `plan`'s."""
 
-    def __init__(self, answer: Answer = lambda note: None) -> None:
+    def __init__(self, answer: Answer = lambda note: None, plan: Planner = lambda beat: None) -> None:
         self.heard: list[ClientMessage] = []
         self.beats = True  # echo heartbeats; False plays dead
         self._answer = answer
+        self._plan = plan
         self._sockets: set[ServerConnection] = set()
         self._changed = asyncio.Condition()
 
@@ -84,7 +86,8 @@ class FakeServer:
         if isinstance(message, Hello):
             answer = Welcome(session="s", server="0", model="fake")
         elif isinstance(message, ClientHeartbeat) and self.beats:
-            answer = ServerHeartbeat(tick=message.tick, ping_ns=message.ping_ns)
+            await socket.send(ServerHeartbeat(tick=message.tick, ping_ns=message.ping_ns).model_dump_json())
+            answer = self._plan(message)
         elif isinstance(message, PlayedNote):
             answer = self._answer(message)
         if answer is not None:

@@ -1,4 +1,4 @@
-"""A keyboard and a recorder, each a process of its own, on the JACK server that the environment names.
+"""A keyboard, a sequencer and a recorder, each a process of its own, on the JACK server that the environment names.
 
     with Recorder("Tradefours Out") as recorder, Keyboard("Tradefours In") as keyboard:
         sent = keyboard.play([(0.0, b"\\x90\\x3c\\x40"), (0.5, b"\\x80\\x3c\\x00")])
@@ -10,6 +10,7 @@ They know nothing of Tradefours: the ports are found by a part of their names.
 import json
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -94,8 +95,8 @@ class _Peer:
 class Keyboard(_Peer):
     """Plays into the first port whose name contains `port`."""
 
-    def __init__(self, port: str) -> None:
-        super().__init__("keyboard", port)
+    def __init__(self, port: str, role: str = "keyboard") -> None:
+        super().__init__(role, port)
 
     def play(self, notes: Sequence[tuple[float, bytes]]) -> list[int]:
         """Send each message so many seconds from now, in real time. Returns when each was sent (monotonic_ns)."""
@@ -105,6 +106,13 @@ class Keyboard(_Peer):
         self._process.stdin.flush()
         sent: list[int] = json.loads(self._process.stdout.readline())
         return sent
+
+
+class Sequencer(Keyboard):
+    """As a keyboard, exact to the sample however busy the machine is: JACK itself keeps its time. Needs JACK-Client."""
+
+    def __init__(self, port: str) -> None:
+        super().__init__(port, "sequencer")
 
 
 class Recorder(_Peer):
@@ -191,5 +199,41 @@ def _play(port: str) -> None:
     driver.delete()
 
 
+def _sequence(port: str) -> None:
+    import jack
+
+    client = jack.Client("Test sequencer", no_start_server=True)
+    out = client.midi_outports.register("out")
+    waiting: deque[tuple[int, bytes]] = deque()
+    sent: list[int] = []
+
+    @client.set_process_callback  # type: ignore[untyped-decorator]
+    def send(frames: int) -> None:
+        out.clear_buffer()
+        now, start = monotonic_ns(), client.last_frame_time
+        while waiting and waiting[0][0] < start + frames:
+            due, message = waiting.popleft()
+            offset = max(0, due - start)
+            out.write_midi_event(offset, message)
+            sent.append(now + offset * 1_000_000_000 // client.samplerate)
+
+    with client:
+        deadline = monotonic() + PORT_S
+        while not (found := [each for each in client.get_ports(is_midi=True, is_input=True) if port in each.name]):
+            if monotonic() > deadline:
+                sys.exit(f"no port {port!r}")
+            sleep(0.02)
+        client.connect(out, found[0])
+        print("ready", flush=True)
+        for line in sys.stdin:
+            notes = json.loads(line)
+            first = client.frame_time + client.samplerate // 20
+            sent.clear()
+            waiting.extend((first + round(at * client.samplerate), bytes.fromhex(message)) for at, message in notes)
+            while len(sent) < len(notes):
+                sleep(0.01)
+            print(json.dumps(sent), flush=True)
+
+
 if __name__ == "__main__":
-    {"recorder": _record, "keyboard": _play}[sys.argv[1]](sys.argv[2])
+    {"recorder": _record, "keyboard": _play, "sequencer": _sequence}[sys.argv[1]](sys.argv[2])

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from clients.bridge import FIRST_PAUSE_S, GROWTH, run_bridge
+from clients.bridge import run_bridge
 from clients.bridge_options import BridgeOptions
 from clients.ports import open_input
+from clients.talk import FIRST_PAUSE_S, GROWTH
 from streaming.messages import (
     ClientHeartbeat,
     ErrorMessage,
@@ -344,12 +345,12 @@ async def test_a_second_bridge_is_told_of_the_first(jack_server: dict[str, str],
 @pytest.mark.jack
 async def test_a_bridge_never_listens_to_itself(jack_server: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="Tradefours would hear itself"):
-        async with bridge("ws://127.0.0.1:9", tmp_path, input="Tradefours Out"):
+        async with bridge("ws://127.0.0.1:9", tmp_path, inputs=["Tradefours Out"]):
             pass
 
 
 @pytest.mark.jack
-@pytest.mark.parametrize("wrong", [{"input": "tradefours", "output": "Synth"}, {"output": "Tradefours In"}])
+@pytest.mark.parametrize("wrong", [{"inputs": ["tradefours"], "output": "Synth"}, {"output": "Tradefours In"}])
 async def test_a_bridge_never_listens_to_another(
     jack_server: dict[str, str], tmp_path: Path, wrong: dict[str, Any]
 ) -> None:

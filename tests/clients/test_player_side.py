@@ -2,9 +2,9 @@
 
 import pytest
 
-from clients.held_keys import KeyEvent
-from clients.player_side import LATEST, HumanNote, PlayerSide, Sound, channel_of
-from music.time import Nanos
+from clients.player_side import LATEST, PlayerSide, Sound, channel_of
+from music.time import Nanos, Tick
+from streaming.clock import PlayerClock
 from streaming.messages import Plan, PlannedNote
 
 MS = 1_000_000
@@ -16,15 +16,9 @@ def planned(id: int, tick: int = 480) -> PlannedNote:
 
 
 def playing(offset_ms: int = 0) -> PlayerSide:
-    side = PlayerSide(120, {1: 0}, Nanos(offset_ms * MS))
-    side.play(KeyEvent(Nanos(START), 60, 80))
-    return side
-
-
-def test_the_first_key_starts_the_clock() -> None:
-    side = PlayerSide(120, {1: 0})
-    assert side.play(KeyEvent(Nanos(START), 60, 80)) == HumanNote(0, 60, 80)  # type: ignore[arg-type]
-    assert side.play(KeyEvent(Nanos(START + 250 * MS), 60, 0)).tick == 240
+    clock = PlayerClock(120)
+    clock.play(Nanos(START))
+    return PlayerSide(clock, {1: 0}, Nanos(offset_ms * MS))
 
 
 def test_a_committed_note_is_due_at_its_tick() -> None:
@@ -44,7 +38,6 @@ def test_the_server_plans_ahead_by_what_the_offset_takes(offset_ms: int, tick: i
     """Else every note would come late by it. 960 ticks are a second."""
     side, now = playing(offset_ms), Nanos(START + 100 * MS)
     assert side.due_tick(now) == tick
-    assert side.play(KeyEvent(now, 60, 0)).tick == 96  # what was played was played then
 
 
 def test_a_note_planned_for_the_servers_now_is_in_time() -> None:
@@ -57,7 +50,7 @@ def test_a_note_planned_for_the_servers_now_is_in_time() -> None:
 
 
 def test_before_the_first_key_no_tick_is_due() -> None:
-    assert PlayerSide(120, {1: 0}, Nanos(-40 * MS)).due_tick(Nanos(START)) is None
+    assert PlayerSide(PlayerClock(120), {1: 0}, Nanos(-40 * MS)).due_tick(Nanos(START)) is None
 
 
 def test_a_tentative_note_waits_for_its_commit() -> None:
@@ -85,7 +78,7 @@ def test_a_note_that_comes_too_late_is_left_out_and_counted() -> None:
 
 
 def test_without_a_clock_nothing_can_be_due() -> None:
-    side = PlayerSide(120, {1: 0})
+    side = PlayerSide(PlayerClock(120), {1: 0})
     assert side.follow(Plan(add=(planned(1),), commit=(1,)), Nanos(0)) == []
     assert side.dropped == 1
 
@@ -94,8 +87,22 @@ def test_a_new_session_knows_nothing_of_the_old_plan() -> None:
     side = playing()
     side.follow(Plan(add=(planned(7),)), Nanos(START))
     side.reset()
-    side.play(KeyEvent(Nanos(START), 60, 80))
     assert side.follow(Plan(commit=(7,)), Nanos(START)) == []
+
+
+def test_what_a_stop_silenced_is_played_when_the_clock_goes_on() -> None:
+    clock = PlayerClock(120)
+    clock.play(Nanos(START))
+    side = PlayerSide(clock, {1: 0})
+    side.follow(Plan(add=(planned(7), planned(8, 960), planned(9, 1_200)), commit=(7, 8)), Nanos(START))
+    clock.reset()
+    assert side.go_on(Nanos(START)) == []
+    later = Nanos(START + 60_000 * MS)
+    clock.follow(Tick(500), later, 60)
+    (sound,) = side.go_on(later)
+    assert (sound.id, sound.due) == (8, later + 460 * 60_000 * MS // (60 * 480))
+    side.follow(Plan(silence=True), later)
+    assert side.go_on(later) == []
 
 
 def test_melodic_parts_step_over_the_drum_channel() -> None:

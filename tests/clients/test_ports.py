@@ -251,12 +251,12 @@ def test_bytes_come_with_the_moment_they_were_played(monkeypatch: pytest.MonkeyP
     assert heard[0][1] == heard[1][1]  # no time passed between them at the driver
 
 
-def test_what_is_no_channels_message_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_neither_a_channels_nor_a_clocks_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     system, heard = install(monkeypatch, FakeSystem("jack")), list[bytes]()
     open_input("In", lambda message, at: heard.append(message))
-    for message in ([0xF8], [0xFE], [0xF0, 0x7E, 0xF7], [0x90, 60, 80], [0xF2, 0, 1]):
+    for message in ([0xF8], [0xFE], [0xF0, 0x7E, 0xF7], [0x90, 60, 80], [0xF2, 0, 1], [0xF1, 3], [0xFF]):
         system.callback((message, 0.001), None)
-    assert heard == [b"\x90\x3c\x50"]
+    assert heard == [b"\xf8", b"\x90\x3c\x50", b"\xf2\x00\x01"]
 
 
 @pytest.mark.jack
@@ -266,7 +266,7 @@ def test_a_clock_between_two_notes_takes_no_time_from_them(jack_server: dict[str
     try:
         with Keyboard("In") as keyboard:
             first, _, _, second = keyboard.play([(0, ON), (0.036, b"\xf8"), (0.038, b"\xfe"), (0.042, OFF)])
-        stamps = {message: at for message, at in (heard.get(timeout=5), heard.get(timeout=5))}
+        stamps = {message: at for message, at in (heard.get(timeout=5) for _ in range(3))}
     finally:
         port.close()
     assert abs(stamps[OFF] - stamps[ON] - (second - first)) < 20_000_000

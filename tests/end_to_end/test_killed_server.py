@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import clients.bridge
+import clients.inputs
 from clients.bridge import Bridge
 from clients.bridge_options import BridgeOptions
 from clients.times import Times
@@ -128,19 +129,19 @@ async def test_no_note_hangs_is_lost_or_sounds_twice_and_the_music_comes_back(
         return keys[-1]
 
     monkeypatch.setattr(clients.bridge, "OutPort", open_output)
-    monkeypatch.setattr(clients.bridge, "open_input", open_input)
+    monkeypatch.setattr(clients.inputs, "open_input", open_input)
     address, stop = free_port(), asyncio.Event()
     bridge = Bridge(BridgeOptions(url=f"ws://127.0.0.1:{address}/v1/live", mode="duet", key="C major"))
     (out,) = ports
     running = asyncio.create_task(bridge.run(stop))
     with server_process(address, tmp_path) as first:
-        await until(lambda: bridge._to_send is not None)
+        await until(lambda: bridge._talk.is_connected)
         (keyboard,) = keys
         await keyboard.play(*range(60, 70))
         await until(lambda: out.sounding)
         first.kill()
         killed = time.monotonic_ns()
-        noticed = await until(lambda: bridge._to_send is None)
+        noticed = await until(lambda: not bridge._talk.is_connected)
         silent = await until(lambda: not out.sounding)
         await keyboard.play(70, 71)
         before = len(out.sent)

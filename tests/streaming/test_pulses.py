@@ -90,13 +90,33 @@ def test_a_tempo_that_leaps_far_loses_no_pulse(factor: float) -> None:
     assert filter.bpm == pytest.approx(120 * factor, rel=0.01)
 
 
-def test_a_pulse_that_comes_late_and_the_next_in_time_are_two() -> None:
+@pytest.mark.parametrize("late", [0.3, 0.5, 0.58, 0.62, 0.7, 0.9, 1.1, 1.6])
+def test_a_pulse_that_comes_late_and_the_next_in_time_are_two(late: float) -> None:
     filter = PulseFilter(120)
     period = filter.period
     for number in range(60):
-        late = 1.6 * period if number == 40 else 0.8 * period if number == 41 else 0.0
-        filter.pulse(Nanos(round(number * period + late)))
+        behind = max(0.0, late - (number - 40)) if number >= 40 else 0.0
+        filter.pulse(Nanos(round((number + behind) * period)))
+        if number == 40:
+            period *= 1.002  # and a little more
     assert filter.number == 59
+
+
+def test_a_computer_that_hangs_for_a_moment_changes_neither_beat_nor_tempo() -> None:
+    """Its pulses come all at once, as many as there should have been."""
+    filter, dice, at = PulseFilter(240), random.Random(7), 0.0
+    worst = 0.0
+    for number in range(2_000):
+        at = number * 60e9 / 240 / PULSES_PER_QUARTER
+        hung = number // 200 * 200 + 150
+        stuck = max(0.0, (hung + 9) * 60e9 / 240 / PULSES_PER_QUARTER - at) if number >= hung else 0.0
+        filter.pulse(Nanos(round(at + stuck + (0.1 * (number - hung) if stuck else dice.uniform(0, 1)) * MS)))
+        assert abs(filter.number - number) <= (9 if stuck else 1)
+        if not stuck and number % 200 < 140:
+            worst = max(worst, abs(filter.at + (number - filter.number) * filter.period - at) / MS)
+    assert filter.number == 1_999
+    assert worst < 10
+    assert filter.bpm == pytest.approx(240, rel=0.005)
 
 
 def test_a_new_start_keeps_the_tempo_and_counts_from_where_it_is_told() -> None:
