@@ -20,7 +20,8 @@ from benchmarks.performance import Phrase, edges, messages, pauses_until, phrase
 from benchmarks.time_bar import time_bar
 from clients.held_keys import HeldKeys
 from clients.player_side import PlayerSide
-from clients.port_process import QUIT, Lines, Player, ask_for_realtime
+from clients.port_process import QUIT, Lines, Player
+from clients.realtime import PORT_PRIORITY, ask_for_realtime
 from clients.times import Times
 from model.engine.work import Engine, Step
 from music.errors import TradefoursError
@@ -129,7 +130,7 @@ class NullSound:
             self.notes_off += 1
 
     def _run(self) -> None:
-        ask_for_realtime()
+        ask_for_realtime(PORT_PRIORITY)
         self._player.run(self._lines)
 
     def _note(self, report: dict[str, Any]) -> None:

@@ -80,8 +80,9 @@ class Player(Listener):
         self.sent: list[PortMessage] = []
         self.is_connected = True
         self.newest_note = 0  # its seq
-        self._side = PlayerSide(start.bpm, {})
-        self._side.clock.play(Nanos(0))
+        self._clock = PlayerClock(start.bpm)
+        self._clock.play(Nanos(0))
+        self._side = PlayerSide(self._clock, {})
         self._playout = Playout()
         self._missed: list[Plan] = []
 
@@ -92,7 +93,7 @@ class Player(Listener):
 
     def follow(self, now: Tick) -> None:
         """Play what is due, and read what has come."""
-        nanos = self._side.clock.nanos_at(now)
+        nanos = self._clock.nanos_at(now)
         assert nanos is not None
         self.sent += self._playout.pop_due(nanos)
         for plan in self._missed if self.is_connected else ():
