@@ -127,7 +127,11 @@ async def test_a_midi_keyboard_plays_and_a_midi_instrument_is_played(studio: Ope
         await page.until("session.sound.level('human') > 0.003")
         await page.until("__midi.sent().some(({data}) => data[0] === 0x91)")
         assert await page.look("session.sound.level('machine')") == 0
+        await page.page.evaluate("__midi.emit([0xb0, 64, 127])")  # the pedal holds what the key lets go
         await page.page.evaluate("__midi.emit([0x80, 60, 0])")
+        assert await page.look("session.notes.all.find(note => note.who === 'you').end") is None
+        await page.page.evaluate("__midi.emit([0xb0, 64, 0])")
+        assert await page.look("session.notes.all.find(note => note.who === 'you').end") > 0
         await page.page.evaluate("__midi.plug('in-2', 'Second Keyboard', 'input')")
         await page.page.wait_for_selector("text=Second Keyboard")
         await page.page.evaluate("__midi.unplug('in-2')")
@@ -382,6 +386,9 @@ async def test_nobody_is_shut_out(studio: Open, scheme: str, size: tuple[int, in
         if size[0] < 1000:
             await page.page.click("[aria-label=Controls]")
         await page.page.click("[aria-label='Light or dark']")
+        await page.type("asdf", each_ms=50)
+        await page.page.keyboard.press("Space")
+        await page.page.wait_for_selector("[aria-label='Name of the take']")
         await no_serious_finding(page)
         assert await page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

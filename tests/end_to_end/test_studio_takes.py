@@ -19,8 +19,10 @@ async def one_set(page: Studio, letters: str = "adgk") -> None:
     """A short one, with an answer."""
     await page.type(letters, each_ms=100)
     await page.machine_sounds()
+    await page.page.keyboard.down("k")
     await page.page.keyboard.press("Space")
     await page.until("!session.plays && session.takes.list.length > 0")
+    await page.page.keyboard.up("k")  # after the end: the note ended with the set
 
 
 async def saved(page: Studio, selector: str, path: Path) -> bytes:

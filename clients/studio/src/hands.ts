@@ -9,6 +9,7 @@ const TIMES = 100;
 export class Hands implements Player {
   keyMs: number[] = []; // from a key to the synthesizer, of the newest
   private held = new Set<number>();
+  private sustained: Set<number> | null = null; // up, but the pedal is down: their notes last
 
   constructor(private readonly session: Session) {}
 
@@ -36,19 +37,26 @@ export class Hands implements Player {
     sound.off(channelOf(room.you, 0), pitch);
     surface.light(pitch, "you", false);
     const seconds = sound.heard(at);
-    notes.release(Math.round(clock.tickAt(seconds) ?? 0), room.you, pitch);
+    if (this.sustained) this.sustained.add(pitch);
+    else notes.release(Math.round(clock.tickAt(seconds) ?? 0), room.you, pitch);
     if (plays) this.tell(seconds, pitch, 0);
   }
 
   pedal(down: boolean, at: number): void {
-    const { sound, room, connection } = this.session;
+    const { sound, clock, room, connection, notes } = this.session;
     sound?.pedal(channelOf(room.you, 0), down);
+    if (!down) {
+      const now = Math.round(clock.tickAt(sound?.heard(at) ?? 0) ?? 0);
+      for (const pitch of this.sustained ?? []) if (!this.held.has(pitch)) notes.release(now, room.you, pitch);
+    }
+    this.sustained = down ? (this.sustained ?? new Set()) : null;
     const tick = this.session.wireTick(sound?.heard(at) ?? 0);
     if (tick !== null) connection.send({ type: "pedal", tick, part: room.you, down });
   }
 
   lift(): void {
     for (const pitch of [...this.held]) this.up(pitch, performance.now());
+    if (this.sustained) this.pedal(false, performance.now());
   }
 
   private tell(seconds: number, pitch: number, velocity: number): void {

@@ -48,6 +48,11 @@ export class Notes {
     this.down.delete(part * 128 + pitch);
   }
 
+  /** Time ends here for keys that are down. */
+  releaseAll(tick: number): void {
+    for (const { part, pitch } of [...this.down.values()]) this.release(tick, part, pitch);
+  }
+
   /** A note of the past. */
   put(note: Pick<Note, "tick" | "end" | "part" | "pitch" | "velocity">, who: Who): void {
     this.all.push({ ...note, who, state: "committed", since: 0 });

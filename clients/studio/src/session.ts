@@ -127,6 +127,8 @@ export class Session {
 
   /** The set is over: it is kept, and time stands still. */
   finish(): void {
+    const tick = this.clock.tickAt(this.sound?.now ?? 0);
+    if (tick !== null) this.notes.releaseAll(Math.round(tick));
     this.keep();
     this.clock.stop();
   }
