@@ -7,27 +7,24 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock, Timer
+from threading import Lock
 from time import monotonic, monotonic_ns, sleep
-from typing import Any, Final
+from typing import Any
 
 from benchmarks.jack import private_jack
 from benchmarks.live_figures import MODES, SEED, Measured
 from benchmarks.performance import Phrase, edges, messages, pauses_until, phrases
+from benchmarks.programs import LEAVE_S, line_with, program, serving
 from benchmarks.time_bar import time_bar
 from clients.ports import INPUT_NAME, OUTPUT_NAME, OutputPort, open_input, open_output
 from clients.times import Times
 from music.errors import TradefoursError
 from music.time import Nanos
 from streaming.messages import Mode
-
-LEAVE_S: Final = 5.0
-SAYS_S: Final = 60.0  # until a program has said that it is ready
 
 
 def measure_ports(model: str, seconds: float) -> list[Measured]:
@@ -38,7 +35,7 @@ def measure_ports(model: str, seconds: float) -> list[Measured]:
         TemporaryDirectory() as folder,
         private_jack(Path(folder) / "jack.log") as env,
         _environment(env),
-        _server(model) as url,
+        serving(model) as url,
     ):
         measured = []
         for mode in MODES:
@@ -140,49 +137,8 @@ def _environment(changes: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _server(model: str) -> Iterator[str]:
-    """Yields the address of its live socket."""
-    with _program("serve", "--port", "0", "--model", model) as server:
-        line = _line_with(server, "http://")
-        yield "ws://" + line.rpartition("http://")[2] + "/v1/live"
-
-
-@contextmanager
 def _bridge(url: str, mode: Mode, stats: Path) -> Iterator[subprocess.Popen[str]]:
     options = ("--url", url, "--api", "jack", "--mode", mode, "--seed", str(SEED), "--stats", str(stats))
-    with _program("bridge", *options) as bridge:
-        _line_with(bridge, "connected")
+    with program("bridge", *options) as bridge:
+        line_with(bridge, "connected")
         yield bridge
-
-
-@contextmanager
-def _program(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "server.cli", *arguments]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.STDOUT, text=True
-    ) as program:
-        try:
-            yield program
-        finally:
-            program.terminate()
-            try:
-                program.wait(LEAVE_S)
-            except subprocess.TimeoutExpired:
-                program.kill()
-
-
-def _line_with(program: subprocess.Popen[str], text: str, timeout_s: float = SAYS_S) -> str:
-    """The first line that contains `text`. Few follow, fewer than a pipe holds."""
-    assert program.stdout is not None
-    said = ""
-    deadline = Timer(timeout_s, program.kill)
-    deadline.start()
-    try:
-        for line in program.stdout:
-            if text in line:
-                return line.rstrip("\n")
-            said = line
-    finally:
-        deadline.cancel()
-    raise TradefoursError(f"expected a program that says {text!r}, got one that ended with: {said.strip()}")

@@ -12,6 +12,7 @@ from benchmarks.live import bench_live
 from benchmarks.live_figures import Measured, ratios, share
 from benchmarks.live_inside import measure_mode
 from benchmarks.performance import Phrase, Struck
+from benchmarks.programs import line_with
 from clients.times import Times
 from model.engine.torch_engine import TorchEngine
 from model.registry import load
@@ -113,7 +114,7 @@ def test_a_program_that_says_nothing_is_not_waited_for_without_end() -> None:
     command = [sys.executable, "-c", "import time; print('hm', flush=True); time.sleep(600)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
         with pytest.raises(TradefoursError, match="expected a program that says 'http://', got one that ended with"):
-            live_ports._line_with(program, "http://", timeout_s=0.5)
+            line_with(program, "http://", timeout_s=0.5)
         assert program.wait(5) != 0
 
 

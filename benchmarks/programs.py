@@ -1,0 +1,54 @@
+"""Our own programs, started for a measurement and ended after it. Knows nothing of what is measured."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
+from typing import Final
+
+from music.errors import TradefoursError
+
+LEAVE_S: Final = 5.0
+SAYS_S: Final = 60.0  # until a program has said that it is ready
+
+
+@contextmanager
+def serving(model: str, *options: str) -> Iterator[str]:
+    """Yields the address of its live socket."""
+    with program("serve", "--port", "0", "--model", model, *options) as server:
+        line = line_with(server, "http://")
+        yield "ws://" + line.rpartition("http://")[2] + "/v1/live"
+
+
+@contextmanager
+def program(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "server.cli", *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.STDOUT, text=True
+    ) as started:
+        try:
+            yield started
+        finally:
+            started.terminate()
+            try:
+                started.wait(LEAVE_S)
+            except subprocess.TimeoutExpired:
+                started.kill()
+
+
+def line_with(started: subprocess.Popen[str], text: str, timeout_s: float = SAYS_S) -> str:
+    """The first line that contains `text`. Few follow, fewer than a pipe holds."""
+    assert started.stdout is not None
+    said = ""
+    deadline = Timer(timeout_s, started.kill)
+    deadline.start()
+    try:
+        for line in started.stdout:
+            if text in line:
+                return line.rstrip("\n")
+            said = line
+    finally:
+        deadline.cancel()
+    raise TradefoursError(f"expected a program that says {text!r}, got one that ended with: {said.strip()}")
