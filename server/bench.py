@@ -88,6 +88,14 @@ def jitter(quick: Quick = False, json_file: Json = None) -> None:
     _measure(bench_jitter, quick, json_file)
 
 
+@bench.command()
+def performing(quick: Quick = False, json_file: Json = None) -> None:
+    """PerceiverS, token by token behind up to 32,768 others: how many times as fast as music is played."""
+    from benchmarks.performing import bench_performing
+
+    _measure(bench_performing, quick, json_file)
+
+
 def _measure(measurement: Callable[..., int], quick: bool, json_file: Path | None) -> None:
     from benchmarks.company import company
 

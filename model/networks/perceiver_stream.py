@@ -16,7 +16,7 @@ from torch import Tensor
 
 from model.networks.attention import causal
 from model.networks.decoder import Span
-from model.networks.perceiver import UNTAGGED, CrossBlock, Perceiver, PerceiverConfig, seen
+from model.networks.perceiver import UNTAGGED, CrossBlock, Perceiver, PerceiverConfig, Turn, seen
 
 
 class Context:
@@ -76,6 +76,11 @@ class PerceiverStream:
         return len(self._tokens)
 
     @property
+    def window(self) -> int:
+        """The most latents at once."""
+        return self._latents
+
+    @property
     def size_bytes(self) -> int:
         return self._stack.nbytes + sum(context.size_bytes for context in self._contexts)
 
@@ -94,10 +99,14 @@ class PerceiverStream:
                 self._begin_at(stop - self._latents)
         elif stop - self._first > self._latents:
             self._begin_at(stop - self._latents // 2)
-        for context in self._contexts:
-            start = context.make_room(self._oldest(context, stop), stop)
-            context.put(*context.cross.keys_values(*self._embedded(start, stop)))
-        return self._network.logits(self._fill(stop)[-1])
+        starts = [context.make_room(self._oldest(context, stop), stop) for context in self._contexts]
+        begin = min(*starts, self._filled)
+        raw, (cos, sin) = self._embedded(begin, stop)
+        for context, start in zip(self._contexts, starts, strict=True):
+            new = slice(start - begin, None)
+            context.put(*context.cross.keys_values(raw[new], (cos[new], sin[new])))
+        new = slice(self._filled - begin, None)
+        return self._network.logits(self._fill(raw[new], (cos[new], sin[new]))[-1])
 
     def keep(self, length: int) -> None:
         """Rewind: only the first `length` tokens stay."""
@@ -117,19 +126,18 @@ class PerceiverStream:
         end = stop if self._is_rolling else self._first + self._latents
         return max(0, end - context.reach)
 
-    def _embedded(self, start: int, stop: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def _embedded(self, start: int, stop: int) -> tuple[Tensor, Turn]:
         weight = self._network.embedding.weight
         ids = torch.tensor(self._tokens[start:stop], dtype=torch.long, device=weight.device)
         return self._network.embedding(ids), self._network.places(start, stop, weight.dtype)
 
-    def _fill(self, stop: int) -> Tensor:
-        """The latents up to `stop` that are not yet there: (T, width)."""
-        start, self._filled = self._filled, stop
-        count = stop - start
-        x, turn = self._embedded(start, stop)
+    def _fill(self, raw: Tensor, turn: Turn) -> Tensor:
+        """The newest latents, of which the window lacks `raw`, (T, width). Returns the same shape."""
+        start, count = self._filled, len(raw)
+        stop = self._filled = start + count
         views = [context.view(self._oldest(context, stop), stop) for context in self._contexts]
-        masks = [seen(count, key.shape[1]).to(x.device) if count > 1 else None for key, _ in views]
-        x = self._network.look(x, views, turn, masks)
+        masks = [seen(count, key.shape[1]).to(raw.device) if count > 1 else None for key, _ in views]
+        x = self._network.look(raw, views, turn, masks)
         slot = (start - self._first) % self._latents
         filled = min(stop - self._first, self._latents)
         span = Span(
