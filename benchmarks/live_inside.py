@@ -107,6 +107,8 @@ class TimedEngine(Around):
 class NullSound:
     """The bridge's player in a thread of its own, at a port that swallows all. Read its figures after `stop`."""
 
+    ahead = Nanos(0)
+
     def __init__(self) -> None:
         self.onsets: list[int] = []
         self.notes_off = 0
@@ -123,7 +125,7 @@ class NullSound:
         self._lines.put(QUIT)
         self._thread.join()
 
-    def send(self, message: Sequence[int]) -> None:
+    def send(self, message: Sequence[int], due: Nanos | None = None) -> None:
         if message[0] & 0xF0 == 0x90:
             self.onsets.append(monotonic_ns())
         elif message[0] & 0xF0 == 0x80:

@@ -14,23 +14,26 @@ from time import monotonic_ns
 from typing import Any, Final
 
 from clients.bridge_options import BridgeOptions
+from clients.clock_out import ClockOut
 from clients.conductor import Change, Conductor
 from clients.inputs import Inputs
 from clients.out_port import OutPort
 from clients.player_side import PlayerSide, Sound
 from clients.players import PartKey, Players
-from clients.ports import OUTPUT_NAME
+from clients.ports import CLOCK_NAME, OUTPUT_NAME
 from clients.realtime import BRIDGE_PRIORITY, ask_for_realtime
+from clients.recorder import Recorder
 from clients.talk import HumanNote, Talk
+from clients.thru import Thru
 from clients.together import until_one_ends
 from music.errors import PortError, TradefoursError
-from music.messages import SYSTEM
+from music.messages import SYSTEM, is_pressed
 from music.time import Nanos, Tick
 from streaming.clock import PlayerClock
 from streaming.messages import Plan, Start
 
 STUCK_CHECK_S: Final = 1.0
-CLOCK_CHECK_S: Final = 0.1
+CLOCK_CHECK_S: Final = 0.03
 
 log = logging.getLogger("bridge")
 
@@ -51,16 +54,26 @@ class Bridge:
         self._talk = Talk(options.url, self)
         self._answered = False
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._clock_out = ClockOut(self._clock)
         self._out = OutPort(
-            options.output or OUTPUT_NAME, virtual=options.output is None, api=options.api, failed=self._give_up
+            options.output or OUTPUT_NAME,
+            virtual=options.output is None,
+            api=options.api,
+            failed=self._give_up,
+            clock=None if options.output else CLOCK_NAME,
+            senses=options.active_sensing,
         )
-        self._inputs = Inputs(options.inputs, options.api, self._hear, self._unplugged)
+        self._thru = Thru()
+        self._recorder = Recorder(options.record)
+        self._inputs = Inputs(options.inputs, options.api, self._hear, self._unplugged, at_once=self._thru.hear)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises PortError when a port cannot be had, or is lost for good."""
         is_open = False
         try:
             await self._out.open()
+            if self._options.thru:
+                self._thru.open(self._options.output, self._options.api)
             self._inputs.open()
             is_open = True
             log.info("ports open: %s, %s", self._inputs.names, self._out.name)
@@ -68,12 +81,13 @@ class Bridge:
                 stop.wait(),
                 self._talk.stay_connected(),
                 self._release_stuck_keys(),
-                self._watch_clock(),
+                self._keep_time(),
                 self._inputs.watch(),
                 self._failure,
             )
         finally:
             self._inputs.close()
+            self._thru.close()
             await self._out.close()
             if is_open:  # else there is nothing to tell but why
                 self._report()
@@ -81,7 +95,7 @@ class Bridge:
     def statistics(self) -> dict[str, Any]:
         """Notes sent to the port; notes that were known in time, late but played, or dropped; times in milliseconds:
         `lateness` at the port, `reaction` from a human note to the plan that was reviewed against it, `round_trip` of
-        heartbeats; `tokens_per_second` of the server while it drew any, None if never."""
+        heartbeats, `thru` from the driver to the port; and the server's `tokens_per_second`, if it drew any."""
         return {
             "notes_on": self._out.notes_on,
             "notes_off": self._out.notes_off,
@@ -91,6 +105,7 @@ class Bridge:
             "lateness": self._out.lateness.summary_ms(),
             "reaction": self._talk.reaction.summary_ms(),
             "round_trip": self._talk.round_trip.summary_ms(),
+            "thru": self._thru.added.summary_ms(),
             "tokens_per_second": self._talk.tokens_per_second,
         }
 
@@ -99,10 +114,13 @@ class Bridge:
     def _hear(self, port: int, message: bytes, at: Nanos) -> None:
         if message[0] >= SYSTEM:
             self._change(self._conductor.hear(message, at))
+        elif self._options.tap is not None and is_pressed(message, self._options.tap):
+            self._change(self._conductor.tap(at))
         else:
             self._play(self._players.hear(port, message, at))
 
     def _unplugged(self, port: int, at: Nanos) -> None:
+        self._thru.gone(port)
         self._play(self._players.gone(port, at))
 
     def _play(self, keys: list[PartKey]) -> None:
@@ -123,23 +141,36 @@ class Bridge:
         return name in self._told
 
     def _tell(self, each: PartKey) -> None:
-        if self._conductor.leads and not self._clock.runs:
-            log.info("first note")
+        is_first = self._conductor.leads and not self._clock.runs
         note = HumanNote(self._conductor.tick_of(each.key.at), each.part, each.key.pitch, each.key.velocity)
+        if is_first:
+            log.info("first note")
+            self._tell_clock()
         if self._conductor.is_taking:
             self._waiting.append(note)
         else:
-            self._talk.note(note)
+            self._say(note)
+
+    def _say(self, note: HumanNote) -> None:
+        if self._recorder.take:
+            self._recorder.take.key(note.part, note.pitch, note.velocity, note.tick)
+        self._talk.note(note)
 
     async def _release_stuck_keys(self) -> None:
         while True:
             await asyncio.sleep(STUCK_CHECK_S)
             self._play(self._players.release_stuck(Nanos(monotonic_ns())))
 
-    async def _watch_clock(self) -> None:
+    async def _keep_time(self) -> None:
+        """Notice a clock that has gone, and tell our own."""
         while True:
             await asyncio.sleep(CLOCK_CHECK_S)
             self._change(self._conductor.watch(Nanos(monotonic_ns())))
+            self._tell_clock()
+
+    def _tell_clock(self) -> None:
+        for due, message in self._clock_out.messages(Nanos(monotonic_ns()), leads=self._conductor.leads):
+            self._out.pulse(due, message)
 
     # ---- the clock has news --------------------------------------------------------------------------
 
@@ -147,7 +178,7 @@ class Bridge:
         match change:
             case Change.STOP:
                 log.info("the MIDI clock has stopped")
-                self._out.silence()
+                self._silence()
                 self._talk.beat()
             case Change.GO_ON:
                 log.info("the clock goes on at %g bpm", round(self._clock.bpm, 1))
@@ -158,16 +189,19 @@ class Bridge:
                 self._take()
             case Change.TEMPO:
                 self._talk.beat()
+        if self._recorder.take and change in (Change.GO_ON, Change.TEMPO):
+            self._recorder.take.tempo(self._clock.bpm, self._tick_now)
 
     def _take(self) -> None:
         """All begins anew, but for the notes that were played since."""
-        self._out.silence()
+        self._silence()
+        self._recorder.begin(self.start(), self._tick_now)
         self._side.reset()
         self._answered = False
         self._talk.begin_anew()
         waiting, self._waiting = self._waiting, []
         for note in waiting:
-            self._talk.note(note)
+            self._say(note)
 
     # ---- what the talk asks and tells ----------------------------------------------------------------
 
@@ -179,6 +213,7 @@ class Bridge:
         """A session begins: keys down since before are no part of it."""
         self._players.release_all(Nanos(0))
         self._told.clear()
+        self._recorder.begin(self.start(), self._tick_now)
         self._conductor.reset()
         self._side.reset()
         self._answered = False
@@ -187,12 +222,12 @@ class Bridge:
 
     def planned(self, plan: Plan, now: Nanos) -> None:
         if plan.silence:
-            self._out.silence()
+            self._silence()
         self._sound(self._side.follow(plan, now))
 
     def lost(self) -> None:
         """The connection is gone: be silent."""
-        self._out.silence()
+        self._silence()
 
     def tick(self) -> Tick | None:
         """For the heartbeat: None until the clock runs."""
@@ -204,9 +239,22 @@ class Bridge:
     def bpm(self) -> float | None:
         return self._conductor.bpm
 
+    @property
+    def _tick_now(self) -> Tick:
+        stands_at = self._conductor.stands_at
+        tick = self._clock.tick_at(Nanos(monotonic_ns())) if stands_at is None else stands_at
+        return Tick(0) if tick is None else tick
+
+    def _silence(self) -> None:
+        self._out.silence()
+        if self._recorder.take:
+            self._recorder.take.silence(self._tick_now)
+
     def _sound(self, sounds: list[Sound]) -> None:
         for sound in sounds:
             self._out.schedule(**asdict(sound))
+            if self._recorder.take:
+                self._recorder.take.note(self._side.promised(sound.id))
             if not self._answered:
                 self._answered = True
                 log.info("answered")
@@ -225,6 +273,8 @@ class Bridge:
             *(statistics["notes_on"], statistics["notes_off"]),
             *(late["p50_ms"], late["p95_ms"], late["p99_ms"]),
         )
+        if path := self._recorder.end(self._tick_now):
+            log.info("recorded %s", path)
         if self._options.stats:
             self._options.stats.write_text(json.dumps(statistics, indent=2) + "\n")
 

@@ -31,6 +31,7 @@ class BridgeOptions:
     input_parts: tuple[int, ...] = ()  # channels, 1..16, of one port's players; none makes all of a port one player
     api: str | None = None  # coremidi, alsa, jack or winmm; None takes the first that works
     clock: Master = "auto"
+    active_sensing: bool = False  # tell the instrument five times a second that we are here
     mode: Mode = "answer"
     bpm: float = 120.0
     meter: str = "4/4"
@@ -45,6 +46,9 @@ class BridgeOptions:
     trade_bars: int = 4
     count_in_bars: int = 0  # the first key starts it
     prompt: Path | None = None  # a MIDI file whose last bars `continue` goes on from
+    thru: bool = False  # hand on at once what the humans play: to `Tradefours Thru`, or to `output`
+    tap: int | None = None  # the controller whose presses beat the tempo
+    record: Path | None = None  # a MIDI file of what was played; of a second take another one
     stats: Path | None = None  # a JSON file, written at the end
 
     def __post_init__(self) -> None:
@@ -63,8 +67,11 @@ class BridgeOptions:
             parse_uri(self.url)
         except InvalidURI:
             raise BadSetting(f"expected an address such as ws://127.0.0.1:8765/v1/live, got {self.url!r}") from None
-        if self.stats and (self.stats.is_dir() or not self.stats.parent.is_dir()):
-            raise BadSetting(f"expected a file in a folder that exists for the statistics, got {str(self.stats)!r}")
+        for file in (self.stats, self.record):
+            if file and (file.is_dir() or not file.parent.is_dir()):
+                raise BadSetting(f"expected a file in a folder that exists, got {str(file)!r}")
+        if self.tap is not None and not 0 <= self.tap <= 127:
+            raise BadSetting(f"expected a controller of 0 to 127 to tap, got {self.tap}")
 
     @property
     def input_channels(self) -> tuple[int, ...]:

@@ -25,12 +25,16 @@ log = logging.getLogger("bridge")
 class Inputs:
     """Use from one event loop, in which `heard` and `gone` are called."""
 
-    def __init__(self, names: tuple[str, ...], api: str | None, heard: Heard, gone: Gone) -> None:
-        """Parts of the names of existing ports; none makes the virtual port `Tradefours In`."""
+    def __init__(self, names: tuple[str, ...], api: str | None, heard: Heard, gone: Gone, *, at_once: Heard) -> None:
+        """Parts of the names of existing ports; none makes the virtual port `Tradefours In`.
+
+        `at_once` is called before, in the driver's thread.
+        """
         self._wanted = names
         self._api = api
         self._heard = heard
         self._gone = gone
+        self._at_once = at_once
         self._ports: list[InputPort | None] = []
 
     @property
@@ -75,6 +79,7 @@ class Inputs:
         loop = asyncio.get_running_loop()
 
         def arrived(message: bytes, at: Nanos) -> None:  # in the driver's thread
+            self._at_once(index, message, at)
             with suppress(RuntimeError):  # the loop ends before the port does
                 loop.call_soon_threadsafe(self._heard, index, message, at)
 

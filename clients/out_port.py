@@ -26,8 +26,18 @@ log = logging.getLogger("bridge")
 class OutPort:
     """Use from one event loop. `schedule` and `silence` never block."""
 
-    def __init__(self, name: str, *, virtual: bool, api: str | None, failed: Callable[[PortError], None]) -> None:
-        """`failed` is called once, when the port is gone for good."""
+    def __init__(
+        self,
+        name: str,
+        *,
+        virtual: bool,
+        api: str | None,
+        failed: Callable[[PortError], None],
+        clock: str | None = None,
+        senses: bool = False,
+    ) -> None:
+        """`failed` is called once, when the port is gone for good. `clock`: name of a second, virtual port, for
+        pulses. `senses`: with active sensing."""
         self.name = name
         self.notes_on = 0
         self.notes_off = 0
@@ -35,6 +45,8 @@ class OutPort:
         self._command = [sys.executable, "-P", "-m", "clients.port_process", "--name", name]
         self._command += [] if virtual else ["--existing"]
         self._command += ["--api", api] if api else []
+        self._command += ["--clock", clock] if clock else []
+        self._command += ["--active-sensing"] if senses else []
         self._failed = failed
         self._process: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -60,6 +72,10 @@ class OutPort:
     def schedule(self, id: int, due: Nanos, off: Nanos, channel: int, pitch: int, velocity: int) -> None:
         note = {"id": id, "due": due, "off": off, "channel": channel, "pitch": pitch, "velocity": velocity}
         self._tell({"on": note})
+
+    def pulse(self, due: Nanos, message: bytes) -> None:
+        """A message of the clock."""
+        self._tell({"pulse": {"due": due, "message": message.hex()}})
 
     def silence(self) -> None:
         """End all that sounds, and forget what was scheduled."""

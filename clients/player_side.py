@@ -52,6 +52,10 @@ class PlayerSide:
         self._tentative.clear()
         self._promised.clear()
 
+    def promised(self, id: int) -> PlannedNote:
+        """The note of a sound that was just returned."""
+        return self._promised[id]
+
     def go_on(self, now: Nanos) -> list[Sound]:
         """After a stop that silenced them: those of the promised notes whose time has not come."""
         sounds = [sound for note in self._promised.values() if (sound := self._sound(note))]

@@ -4,6 +4,7 @@ Alone, its timing shares no interpreter lock with anyone, and it outlives a kill
 sounding note. It knows no ticks and no server. It reads JSON lines from stdin,
 
     {"on": {"id": 7, "due": 1, "off": 2, "channel": 0, "pitch": 60, "velocity": 90}}    due, off: time.monotonic_ns()
+    {"pulse": {"due": 1, "message": "f8"}}          a clock's message, to the port of that
     {"silence": true}                end all that sounds, forget what waits
     {"panic": true}                  that, and all notes off on all channels
     {"quit": true}
@@ -19,18 +20,22 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from heapq import heappop, heappush
+from importlib.util import find_spec
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic_ns
 from typing import Any, Final, Protocol
 
-from clients.ports import open_output
+from clients.jack_port import JackPort
+from clients.ports import OutputPort, choose_api, open_output, refuse_twin
 from clients.realtime import PORT_PRIORITY, ask_for_realtime
 from music.errors import BadSetting, PortError
-from music.messages import note_off, note_on, panic_messages
+from music.messages import ACTIVE_SENSING, note_off, note_on, panic_messages
 from music.time import Nanos
 from streaming.playout import Playout, PortMessage
 
+SENSE_EVERY: Final = Nanos(200_000_000)  # an instrument that hears nothing for 300 ms falls silent
 QUIT: Final = b'{"quit": true}'
 
 Lines = SimpleQueue[bytes]
@@ -39,14 +44,26 @@ Lines = SimpleQueue[bytes]
 class Port(Protocol):
     """What a player needs from a port; tests pass a recording one."""
 
-    def send(self, message: Sequence[int]) -> None: ...
+    @property
+    def ahead(self) -> Nanos:
+        """So long before they are due it wants its messages."""
+        ...
+
+    def send(self, message: Sequence[int], due: Nanos | None = None) -> None: ...
 
 
 class Player:
     """Plays what the lines schedule. `report` must not block."""
 
-    def __init__(self, port: Port, report: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, port: Port, report: Callable[[dict[str, Any]], None], *, clock: Port | None = None, senses: bool = False
+    ) -> None:
+        """`clock`: the port for pulses. `senses`: tell an instrument that understands it that we are still here."""
         self._port = port
+        self._clock = clock
+        self._pulses: list[tuple[Nanos, int, bytes]] = []  # a heap: due, order, message
+        self._pulses_told = 0
+        self._next_sense = Nanos(monotonic_ns()) if senses else None
         self._report = report
         self._playout = Playout()
         self._channels: set[int] = set()  # that ever sounded
@@ -55,7 +72,8 @@ class Player:
         """Until a line says quit; whatever happens, all that sounds is ended."""
         try:
             while self.obey(self._next_line(lines)):
-                self._send(self._playout.pop_due(Nanos(monotonic_ns())))
+                self._send(self._playout.pop_due(Nanos(monotonic_ns() + self._port.ahead)))
+                self._send_pulses()
         finally:
             self.end()
 
@@ -67,8 +85,12 @@ class Player:
             command = json.loads(line)
             if "on" in command:
                 self._playout.schedule(**command["on"])
+            elif "pulse" in command:
+                pulse = command["pulse"]
+                self._pulses_told += 1
+                heappush(self._pulses, (Nanos(int(pulse["due"])), self._pulses_told, bytes.fromhex(pulse["message"])))
             elif "silence" in command:
-                self._send(self._playout.silence())
+                self._send(self._playout.silence(), at_due=False)
             elif "panic" in command:
                 self._channels.update(range(16))
                 self.end()
@@ -79,7 +101,7 @@ class Player:
 
     def end(self) -> None:
         """End every sounding note, then tell each channel so for synths that lost count."""
-        self._send(self._playout.silence())
+        self._send(self._playout.silence(), at_due=False)
         for channel in sorted(self._channels):
             for message in panic_messages(channel):
                 self._port.send(message)
@@ -87,19 +109,33 @@ class Player:
 
     def _next_line(self, lines: Lines) -> bytes | None:
         """The next line, or None when a note is due first. Sleeps; never spins."""
-        due = self._playout.next_due()
+        note = self._playout.next_due()
+        times = [Nanos(note - self._port.ahead)] if note is not None else []
+        if self._clock and self._pulses:
+            times.append(Nanos(self._pulses[0][0] - self._clock.ahead))
+        if self._next_sense is not None:
+            times.append(self._next_sense)
         with suppress(Empty):
-            return lines.get(timeout=None if due is None else max(0, due - monotonic_ns()) / 1e9)
+            return lines.get(timeout=max(0, min(times) - monotonic_ns()) / 1e9 if times else None)
         return None
 
-    def _send(self, messages: Iterable[PortMessage]) -> None:
+    def _send_pulses(self) -> None:
+        now = Nanos(monotonic_ns())
+        while self._clock and self._pulses and self._pulses[0][0] <= now + self._clock.ahead:
+            due, _, message = heappop(self._pulses)
+            self._clock.send(message, due)
+        if self._next_sense is not None and self._next_sense <= now:
+            self._port.send([ACTIVE_SENSING])
+            self._next_sense = Nanos(now + SENSE_EVERY)
+
+    def _send(self, messages: Iterable[PortMessage], *, at_due: bool = True) -> None:
         for message in messages:
             if message.is_on:
-                self._port.send(note_on(message.channel, message.pitch, message.velocity))
+                self._port.send(note_on(message.channel, message.pitch, message.velocity), message.due)
                 self._channels.add(message.channel)
-                self._report({"played": message.id, "late_ns": monotonic_ns() - message.due})
+                self._report({"played": message.id, "late_ns": max(0, monotonic_ns() - message.due)})
             else:
-                self._port.send(note_off(message.channel, message.pitch))
+                self._port.send(note_off(message.channel, message.pitch), message.due if at_due else None)
                 self._report({"ended": message.id})
 
 
@@ -135,6 +171,8 @@ def main() -> int:
     parser.add_argument("--name", required=True)
     parser.add_argument("--existing", action="store_true", help="open the port whose name contains NAME")
     parser.add_argument("--api")
+    parser.add_argument("--clock", help="name of a virtual port for a MIDI clock")
+    parser.add_argument("--active-sensing", action="store_true")
     options = parser.parse_args()
 
     lines: Lines = SimpleQueue()
@@ -144,7 +182,8 @@ def main() -> int:
         if number := getattr(signal, name, None):
             signal.signal(number, lambda *_: lines.put(QUIT))
     try:
-        port = open_output(options.name, virtual=not options.existing, api=options.api)
+        port = _open(options.name, virtual=not options.existing, api=options.api)
+        clock = _open(options.clock, virtual=True, api=options.api) if options.clock else None
     except PortError as error:
         report({"error": str(error)})
         return 1
@@ -152,13 +191,23 @@ def main() -> int:
     ask_for_realtime(PORT_PRIORITY)
     Thread(target=read_lines, args=(lines,), daemon=True).start()
     try:
-        Player(port, report).run(lines)
+        Player(port, report, clock=clock, senses=options.active_sensing).run(lines)
     except PortError as error:  # the device is gone
         report({"error": str(error)})
         return 1
     finally:
         port.close()
+        if clock:
+            clock.close()
     return 0
+
+
+def _open(name: str, *, virtual: bool, api: str | None) -> OutputPort | JackPort:
+    """Exact to the sample where that can be had."""
+    if virtual and find_spec("jack") and choose_api(api) == "jack":
+        refuse_twin(name, "jack")
+        return JackPort(name)
+    return open_output(name, virtual=virtual, api=api)
 
 
 if __name__ == "__main__":

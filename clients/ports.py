@@ -21,6 +21,9 @@ from music.time import Nanos
 
 INPUT_NAME: Final = "Tradefours In"  # in the name of every port of ours, whoever's port it is connected to
 OUTPUT_NAME: Final = "Tradefours Out"
+CLOCK_NAME: Final = "Tradefours Clock"
+THRU_NAME: Final = "Tradefours Thru"
+OUR_OUTPUTS: Final = (OUTPUT_NAME, CLOCK_NAME, THRU_NAME)
 API_VARIABLE: Final = "TRADEFOURS_MIDI_API"
 APIS: Final = {  # in the order in which they are tried: the name users say, rtmidi's constant
     "coremidi": "API_MACOSX_CORE",
@@ -63,12 +66,14 @@ class InputPort:
 class OutputPort:
     """An open output."""
 
+    ahead = Nanos(0)  # messages are handed over when they are due
+
     def __init__(self, name: str, driver: Any) -> None:
         self.name = name
         self._driver = driver
 
-    def send(self, message: Sequence[int]) -> None:
-        """Does not wait for the device. Raises PortError when it is gone. Use from one thread."""
+    def send(self, message: Sequence[int], due: Nanos | None = None) -> None:
+        """At once, whenever it was due; does not wait for the device. Raises PortError when it is gone. One thread."""
         try:
             self._driver.send_message(message)
         except _rtmidi().RtMidiError as error:
@@ -86,7 +91,7 @@ def list_ports(api: str | None = None) -> PortNames:
     chosen = choose_api(api)
     inputs, outputs = _open(rtmidi.MidiIn, chosen, "Tradefours list"), _open(rtmidi.MidiOut, chosen, "Tradefours list")
     try:
-        return PortNames(chosen, _without(OUTPUT_NAME, _names(inputs)), _without(INPUT_NAME, _names(outputs)))
+        return PortNames(chosen, _without(OUR_OUTPUTS, _names(inputs)), _without((INPUT_NAME,), _names(outputs)))
     finally:
         inputs.delete()
         outputs.delete()
@@ -106,7 +111,7 @@ def open_input(
     if virtual:
         driver, opened = _made(rtmidi.MidiIn, rtmidi.MidiOut, name, chosen), name
     else:
-        end, never = ("Listener", None) if own_too else (f"{INPUT_NAME} (connected)", OUTPUT_NAME)
+        end, never = ("Listener", ()) if own_too else (f"{INPUT_NAME} (connected)", OUR_OUTPUTS)
         driver, opened = _joined(rtmidi.MidiIn, name, chosen, end=end, never=never)
     # The driver counts an interval from the message before, also from one that it leaves out: so it leaves out none.
     driver.ignore_types(sysex=False, timing=False, active_sense=False)
@@ -131,7 +136,7 @@ def open_output(name: str, *, virtual: bool = True, api: str | None = None, own_
     chosen = choose_api(api)
     if virtual:
         return OutputPort(name, _made(rtmidi.MidiOut, rtmidi.MidiIn, name, chosen))
-    end, never = ("Player", None) if own_too else (f"{OUTPUT_NAME} (connected)", INPUT_NAME)
+    end, never = ("Player", ()) if own_too else (f"{OUTPUT_NAME} (connected)", (INPUT_NAME,))
     driver, opened = _joined(rtmidi.MidiOut, name, chosen, end=end, never=never)
     return OutputPort(opened, driver)
 
@@ -199,7 +204,7 @@ def _made(kind: Any, other_side: Any, name: str, api: str) -> Any:
     return driver
 
 
-def _joined(kind: Any, wanted: str, api: str, *, end: str, never: str | None) -> tuple[Any, str]:
+def _joined(kind: Any, wanted: str, api: str, *, end: str, never: Sequence[str]) -> tuple[Any, str]:
     """A driver that is connected to an existing port, and that port's full name.
 
     `end`: name of our end of the connection, which some systems show as a port: it tells every bridge whose it is.
@@ -217,6 +222,11 @@ def _joined(kind: Any, wanted: str, api: str, *, end: str, never: str | None) ->
     return driver, found
 
 
+def refuse_twin(output: str, api: str) -> None:
+    """Raises PortError where another program has an output of that name."""
+    _refuse_twin(_rtmidi().MidiIn, output, api)
+
+
 def _refuse_twin(other_side: Any, name: str, api: str) -> None:
     probe = _open(other_side, api, "Tradefours probe")
     try:
@@ -226,10 +236,10 @@ def _refuse_twin(other_side: Any, name: str, api: str) -> None:
         probe.delete()
 
 
-def find_port(wanted: str, names: Sequence[str], *, never: str | None = None) -> tuple[int, str]:
+def find_port(wanted: str, names: Sequence[str], *, never: Sequence[str] = ()) -> tuple[int, str]:
     """Index and name of the first port that contains `wanted`, whatever its case; an exact match goes first.
 
-    Not one whose name contains `never`.
+    Not one whose name contains any of `never`.
     """
     low = wanted.lower()
     found = [(index, name) for index, name in enumerate(names) if low in name.lower()]
@@ -241,8 +251,8 @@ def find_port(wanted: str, names: Sequence[str], *, never: str | None = None) ->
     raise PortError(f"expected a MIDI port whose name contains {wanted!r}, got {there}")
 
 
-def _without(part: str | None, names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for name in names if part is None or part not in name)
+def _without(parts: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if not any(part in name for part in parts))
 
 
 def plain_name(name: str) -> str:

@@ -53,6 +53,17 @@ def control_change(channel: int, control: int, value: int) -> bytes:
     return _message(CONTROL, channel, control, value)
 
 
+def is_pressed(message: Sequence[int], control: int) -> bool:
+    """The pedal or button of this controller goes down."""
+    change = parse(message)
+    return isinstance(change, ControlChange) and change.control == control and change.value >= PEDAL_DOWN
+
+
+def song_position(sixteenths: int) -> bytes:
+    """Where the next start of the song is to be; 14 bits of it."""
+    return bytes((SONG_POSITION, sixteenths & 0x7F, sixteenths >> 7 & 0x7F))
+
+
 def panic_messages(channel: int) -> list[bytes]:
     """What silences a channel: the pedal first, for under it all-notes-off only begins to wait."""
     return [control_change(channel, control, 0) for control in (SUSTAIN, ALL_NOTES_OFF, ALL_SOUND_OFF)]

@@ -99,6 +99,15 @@ Clock = Annotated[
         "internal: never. midi: waits for one, and stops with it."
     ),
 ]
+Tap = Annotated[int | None, typer.Option(help="The controller, 0 to 127, whose button or pedal taps the tempo.")]
+Thru = Annotated[
+    bool, typer.Option("--thru", help="Hand on what you play, at once: to `Tradefours Thru`, or to the port of --out.")
+]
+Record = Annotated[Path | None, typer.Option(help="Write what was played to this MIDI file; a second take to another.")]
+ActiveSensing = Annotated[
+    bool,
+    typer.Option("--active-sensing", help="Tell the instrument that we are here, so that it falls silent when not."),
+]
 Bpm = Annotated[float, typer.Option(help="Tempo of the bars, 20 to 400.")]
 MeterText = Annotated[str, typer.Option("--meter", help="Such as 4/4 or 6/8.")]
 Offset = Annotated[
@@ -147,6 +156,10 @@ def run(
     program: Program = None,
     input_parts: InputParts = "",
     clock: Clock = ClockName.auto,
+    tap: Tap = None,
+    thru: Thru = False,
+    record: Record = None,
+    active_sensing: ActiveSensing = False,
     seed: Seed = 0,
     temperature: Temperature = 0.95,
     key: Key = "",
@@ -169,10 +182,11 @@ def run(
         "--meter": meter,
     }
     given |= {"--offset-ms": offset_ms, "--seed": seed, "--temperature": temperature, "--clock": clock.value}
-    given |= {"--input-parts": input_parts or None}
+    given |= {"--input-parts": input_parts or None, "--tap": tap, "--record": record}
     given |= {"--key": key or None, "--chords": chords or None, "--density": density, "--leave-space": leave_space}
     given |= {"--trade-bars": trade_bars, "--count-in-bars": count_in_bars, "--prompt": prompt}
     arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
+    arguments += ["--thru"] * thru + ["--active-sensing"] * active_sensing
     arguments += [f"--in={each}" for each in input or ()] + [f"--program={each}" for each in program or ()]
     needs_ports = any(option is not None for option in (input, output, api))
     raise typer.Exit(play(settings, _load_engine, arguments, api=api, needs_ports=needs_ports))
@@ -211,6 +225,10 @@ def bridge(
     program: Program = None,
     input_parts: InputParts = "",
     clock: Clock = ClockName.auto,
+    tap: Tap = None,
+    thru: Thru = False,
+    record: Record = None,
+    active_sensing: ActiveSensing = False,
     seed: Seed = 0,
     temperature: Temperature = 0.95,
     key: Key = "",
@@ -234,6 +252,10 @@ def bridge(
         api=api,
         input_parts=_channels(input_parts),
         clock=clock.value,
+        tap=tap,
+        thru=thru,
+        record=record,
+        active_sensing=active_sensing,
         mode=mode.value,
         bpm=bpm,
         meter=meter,

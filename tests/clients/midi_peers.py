@@ -176,6 +176,7 @@ def _record(port: str) -> None:
     def heard(event: tuple[list[int], float], _: object) -> None:
         print(monotonic_ns(), bytes(event[0]).hex(), flush=True)
 
+    driver.ignore_types(sysex=False, timing=False, active_sense=False)
     driver.set_callback(heard)
     _connected(driver, port)
     print("ready", flush=True)

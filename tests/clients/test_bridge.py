@@ -36,7 +36,8 @@ from tests.clients.midi_peers import Heard, Keyboard, Recorder, hanging
 ON, OFF = b"\x90\x3c\x40", b"\x80\x3c\x00"
 FOREVER = 480 * 3_600
 RUN = "import json, sys; from pathlib import Path; from clients.bridge import *; options = json.loads(sys.argv[1]); "
-RUN += "sys.exit(run_bridge(BridgeOptions(**options | {'stats': Path(options['stats'])})))"
+RUN += "paths = {name: Path(options[name]) for name in ('stats', 'record') if name in options}; "
+RUN += "sys.exit(run_bridge(BridgeOptions(**options | paths)))"
 
 
 def fifth_above(duration: int, after_ticks: int = 48) -> Any:
@@ -79,7 +80,9 @@ class RunningBridge:
 
 
 @asynccontextmanager
-async def bridge(url: str, folder: Path, prelude: str = "", **options: Any) -> AsyncIterator[RunningBridge]:
+async def bridge(
+    url: str, folder: Path, prelude: str = "", opened: str = "Tradefours In, Tradefours Out", **options: Any
+) -> AsyncIterator[RunningBridge]:
     settings = {"url": url, "api": "jack", "stats": str(folder / "stats.json"), **options}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", prelude + RUN, json.dumps(settings)), stderr=asyncio.subprocess.PIPE
@@ -87,7 +90,7 @@ async def bridge(url: str, folder: Path, prelude: str = "", **options: Any) -> A
     try:
         running = RunningBridge(process, folder / "stats.json")
         line = await running.says("ports open")
-        assert line.endswith("ports open: Tradefours In, Tradefours Out\n")
+        assert line.endswith(f"ports open: {opened}\n")
         yield running
     finally:
         if process.returncode is None:
