@@ -30,7 +30,7 @@ class Metronome:
     def __call__(self, beat: ClientHeartbeat) -> Plan | None:
         if beat.tick is None or beat.bpm == 0:
             return None
-        self._next = self._next if beat.tick < self._next + 4 * BEAT else 0
+        self._next = self._next if self._next * BEAT <= beat.tick + AHEAD + BEAT else 0  # a new take
         first = max(self._next, -(-beat.tick // BEAT))
         notes = tuple(
             PlannedNote(id=each, tick=each * BEAT, duration=self._length, part=1, pitch=each % 128, velocity=80)
