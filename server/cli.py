@@ -20,6 +20,8 @@ from streaming.generations import GenerationOptions
 if TYPE_CHECKING:
     from server.serve import LoadedEngine
 
+LIVE_URL = "ws://127.0.0.1:8765/v1/live"
+
 app = typer.Typer(
     help="A live MIDI partner: you play, a neural network on your own machine answers or plays along.",
     no_args_is_help=True,
@@ -214,7 +216,7 @@ def serve(
 
 @app.command()
 def bridge(
-    url: Annotated[str, typer.Option(help="The server's live socket.")] = "ws://127.0.0.1:8765/v1/live",
+    url: Annotated[str, typer.Option(help="The server's live socket.")] = LIVE_URL,
     input: In = None,
     output: Out = None,
     api: Api = None,
@@ -386,12 +388,13 @@ def evaluate(
 @app.command()
 def doctor(
     model: Annotated[str, typer.Option(help="Network to measure.")] = "small",
+    url: Annotated[str, typer.Option(help="A server whose round trip to measure, if it runs.")] = LIVE_URL,
     json_output: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Look at ports, processor, weights and speed; say what to do."""
+    """Look at ports and their timing, processor, weights and speed; say what to do."""
     from server.doctor import examine
 
-    raise typer.Exit(examine(model, as_json=json_output))
+    raise typer.Exit(examine(model, url=url, as_json=json_output))
 
 
 def _channels(text: str) -> tuple[int, ...]:

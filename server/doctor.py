@@ -1,14 +1,24 @@
 """`tradefours doctor`: what this machine has, how fast it is, and what to do about it."""
 
+import asyncio
 import json
 import os
 import platform
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
+from typing import Final
 
-from clients.live import tradefours_version
+from clients.live import LiveClient, tradefours_version
+from clients.loopback import MESSAGES, measure_loopback, measure_waking
 from clients.ports import list_ports
+from clients.realtime import PORT_PRIORITY, ask_for_realtime
 from music.errors import PortError, TradefoursError
 from server.processor import cpu_features, processor_name
+
+MOST_UNEVEN_MS: Final = 3.0
+LISTEN_S: Final = 1.5
 
 
 @dataclass(slots=True)
@@ -22,6 +32,11 @@ class Findings:
     midi_system: str | None = None
     midi_inputs: tuple[str, ...] = ()
     midi_outputs: tuple[str, ...] = ()
+    loopback_ms: dict[str, float] | None = None  # from a port of ours to another
+    waking_ms: dict[str, float] | None = None  # how late who sleeps for a millisecond is woken
+    realtime: bool = False  # leave to be woken on time on a busy machine
+    exact_to_the_sample: bool = False  # through JACK, with JACK-Client
+    server_round_trip_ms: dict[str, float] | None = None  # where one runs
     models: tuple[str, ...] = ()
     backend: str | None = None  # what computes the network
     decode_ms: float | None = None  # a token, at a context of 512, one thread
@@ -33,10 +48,12 @@ class Findings:
         return not self.advice
 
 
-def examine(model: str, *, as_json: bool) -> int:
+def examine(model: str, *, url: str, as_json: bool) -> int:
     """Prints the findings. 0 when all is well, 1 when there is something to do."""
     findings = Findings()
     _look_for_ports(findings)
+    _measure_timing(findings)
+    _look_for_server(findings, url)
     _measure_decoding(findings, model)
     if as_json:
         print(json.dumps(asdict(findings) | {"fit": findings.fit}, indent=1))
@@ -60,6 +77,39 @@ def _look_for_ports(findings: Findings) -> None:
         findings.advice.append(str(error))
         return
     findings.midi_system, findings.midi_inputs, findings.midi_outputs = ports.api, ports.inputs, ports.outputs
+
+
+def _measure_timing(findings: Findings) -> None:
+    with ThreadPoolExecutor(1) as thread:  # which alone would get what it asks for
+        findings.realtime = thread.submit(ask_for_realtime, PORT_PRIORITY).result()
+    findings.waking_ms = measure_waking().summary_ms()
+    findings.exact_to_the_sample = findings.midi_system == "jack" and find_spec("jack") is not None
+    if findings.midi_system in (None, "winmm"):  # no ports, or none that could be made
+        return
+    try:
+        times = measure_loopback(findings.midi_system).summary_ms()
+    except PortError as error:
+        findings.advice.append(str(error))
+        return
+    findings.loopback_ms = times
+    uneven = times["p95_ms"] - times["p50_ms"]
+    if times["count"] < MESSAGES:
+        findings.advice.append(
+            f"expected {MESSAGES} messages back from a port, got {times['count']}: restart the system"
+        )
+    elif uneven > MOST_UNEVEN_MS:
+        cure = "close other programs" if findings.realtime else "allow real-time scheduling: join the group `audio`"
+        findings.advice.append(f"expected ports that are even to {MOST_UNEVEN_MS:g} ms, got {uneven:.1f}: {cure}")
+
+
+def _look_for_server(findings: Findings, url: str) -> None:
+    async def listen() -> dict[str, float]:
+        async with LiveClient(url, client="tradefours-doctor") as live:
+            await asyncio.sleep(LISTEN_S)
+            return live.round_trip.summary_ms()
+
+    with suppress(TradefoursError):  # none runs here: nothing to measure
+        findings.server_round_trip_ms = asyncio.run(listen())
 
 
 def _measure_decoding(findings: Findings, model: str) -> None:
@@ -93,4 +143,8 @@ def _measure_decoding(findings: Findings, model: str) -> None:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return f"p50 {value['p50_ms']:.2f}, p95 {value['p95_ms']:.2f}, p99 {value['p99_ms']:.2f}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ", ".join(value) or "none" if isinstance(value, tuple) else "none" if value is None else str(value)

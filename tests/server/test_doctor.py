@@ -1,0 +1,53 @@
+"""What the doctor finds is measured, and what there is to do about it is said."""
+
+import json
+
+import pytest
+
+from clients.times import Times
+from music.errors import PortError
+from server import doctor
+from server.doctor import examine, report
+
+NOBODY = "ws://127.0.0.1:9/v1/live"
+MS = 1_000_000
+
+
+@pytest.mark.jack
+def test_ports_are_measured_on_a_running_system(
+    jack_server: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRADEFOURS_MIDI_API", "jack")
+    monkeypatch.setattr(doctor, "_measure_decoding", lambda findings, model: None)
+    monkeypatch.setattr(doctor, "MOST_UNEVEN_MS", 50.0)
+    assert examine("small", url=NOBODY, as_json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["midi_system"] == "jack"
+    assert found["loopback_ms"]["count"] == 100
+    assert 0 < found["loopback_ms"]["p50_ms"] < 30
+    assert found["waking_ms"]["count"] == 100
+    assert found["server_round_trip_ms"] is None
+    assert found["fit"]
+
+
+@pytest.mark.parametrize(
+    ("nanos", "says"),
+    [([MS] * 99, "got 99"), ([MS] * 90 + [9 * MS] * 10, "even to 3 ms, got 8.0"), ([MS] * 100, "ready to play")],
+)
+def test_ports_that_lose_or_delay_are_no_ports_to_play_with(
+    monkeypatch: pytest.MonkeyPatch, nanos: list[int], says: str
+) -> None:
+    monkeypatch.setattr(doctor, "measure_loopback", lambda api: Times(nanos))
+    findings = doctor.Findings(midi_system="alsa")
+    doctor._measure_timing(findings)
+    assert says in report(findings)
+
+
+def test_a_port_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(api: str) -> Times:
+        raise PortError("expected a port, got none")
+
+    monkeypatch.setattr(doctor, "measure_loopback", refuse)
+    findings = doctor.Findings(midi_system="alsa")
+    doctor._measure_timing(findings)
+    assert findings.advice == ["expected a port, got none"]
