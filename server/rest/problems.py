@@ -52,15 +52,13 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def missing(request: Request, error: HTTPException) -> Response:
-        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-        if error.status_code == 405:
-            headers["allow"] = ", ".join(sorted(_methods(app, request)))
         if not request.url.path.startswith(PREFIX):
-            return PlainTextResponse(error.detail, error.status_code, headers)
-        wanted = f"{request.method} {request.url.path}"
-        code = {404: "not_found", 405: "bad_method"}.get(error.status_code, "refused")
-        detail = f"expected a route of this server, got {wanted}" if code != "refused" else error.detail
-        return Problem(error.status_code, code, detail, **headers).response()
+            return PlainTextResponse(error.detail, error.status_code, error.headers)
+        detail = f"expected a route of this server, got {request.method} {request.url.path}"
+        # The page's mount takes all that no route does, and would say 404 to a method that a path of ours has not.
+        if methods := _methods(app, request):
+            return Problem(405, "bad_method", detail, allow=", ".join(sorted(methods))).response()
+        return Problem(404, "not_found", detail).response()
 
 
 def first_sentence(errors: Any) -> str:
@@ -70,10 +68,10 @@ def first_sentence(errors: Any) -> str:
 
 
 def _methods(app: FastAPI, request: Request) -> set[str]:
-    """Those that this path has: the page's mount hides them from the router."""
+    """Those that this path has."""
     found = set[str]()
     for route in app.routes:
         methods = getattr(route, "methods", None)
         if methods and route.matches(request.scope)[0] is not Match.NONE:
             found |= methods
-    return found or {"GET", "HEAD"}
+    return found

@@ -25,6 +25,15 @@ from streaming.generations import Generation, GenerationOptions, ModelAbout, Mod
 LONGEST_WAIT_S: Final = 60
 SILENT_S: Final = 15.0  # of a stream of events: then a comment says that it lives
 
+EVENT: Final = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"const": "generation"},
+        "data": {"type": "string", "contentMediaType": JSON, "contentSchema": Generation.model_json_schema()},
+    },
+}
+
 Id = Annotated[str, Field(max_length=64)]
 
 
@@ -103,7 +112,7 @@ def _add_generations(app: FastAPI, jobs: Jobs) -> None:
     @app.get(
         "/v1/generations/{id}/events",
         response_class=StreamingResponse,
-        responses=answers(404, 410, 422, 503, content={"text/event-stream": {"schema": {"type": "string"}}}),
+        responses=answers(404, 410, 422, 503, content={"text/event-stream": {"itemSchema": EVENT}}),
     )
     async def events(id: Id, last_event_id: Annotated[str, Header(max_length=200)] = "") -> StreamingResponse:
         """Server-sent events: how far it is, now and after every change. The last one has ended."""
@@ -129,7 +138,6 @@ def _add_results(app: FastAPI, jobs: Jobs) -> None:
         id: Id,
         request: Request,
         piece: Annotated[int | None, Query(ge=1, le=64, description="Its number; all if not said.")] = None,
-        accept: Annotated[str, Header(max_length=500)] = "",
     ) -> Response:
         """The music. By Accept one piece is audio/midi, audio/wav or application/json, all are application/zip or
         application/json.
@@ -137,6 +145,7 @@ def _add_results(app: FastAPI, jobs: Jobs) -> None:
         seen = await jobs.find(id)
         numbers = [piece] if piece else list(range(1, seen.variations + 1))
         offered = (MIDI, WAV, JSON, ZIP) if len(numbers) == 1 else (ZIP, JSON)
+        accept = request.headers.get("accept", "")
         wanted = acceptable(accept, offered)
         if not wanted:
             cure = "" if len(numbers) == 1 else "; say ?piece=1 for a piece of its own"

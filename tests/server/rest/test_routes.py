@@ -359,6 +359,7 @@ def test_bodies_of_other_kinds_are_refused(client: httpx.Client) -> None:
         ("GET", "/v1/nothing", 404, "not_found"),
         ("GET", "/v1/sessions/nobody.mid", 404, "not_found"),
         ("PUT", "/v1/generations", 405, "bad_method"),
+        ("GET", "/v1/generations", 405, "bad_method"),
         ("POST", "/v1/models", 405, "bad_method"),
         ("GET", "/v1/generations/x/result?piece=0", 422, "bad_request"),
         ("POST", "/v1/generations?bars=none", 422, "bad_request"),
