@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 
 from music.errors import BadSetting, TradefoursError
 from music.files import read_midi, write_midi
-from music.score import Note, Score
+from music.score import Note
 from server.batch import Piece
 from server.composing import Order, prepare, score_of
 from server.host import SessionHost
@@ -279,7 +279,8 @@ class Jobs:
             return
         order, store = job.pieces[number].order, await self._opened()
         try:
-            ended = await self._on(self._disk, lambda: _kept(store, job.row.id, number, order.whole(got)))
+            midi = await self.read(lambda: write_midi(order.whole(got)))
+            ended = await self._on(self._disk, store.add_piece, job.row.id, number, midi, time.time())
         except Exception as error:  # a disk that is full, say
             log.exception("a piece could not be kept")
             await self._end(job.row.id, "failed", f"expected to keep piece {number}, got: {error}")
@@ -341,10 +342,6 @@ class Jobs:
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _kept(store: Store, id: str, number: int, score: Score) -> bool:
-    return store.add_piece(id, number, write_midi(score), time.time())
 
 
 def _give_up(job: Job) -> None:
