@@ -47,5 +47,5 @@ def test_no_request_of_schemathesis_finds_it_wrong(tmp_path: Path) -> None:
             "--include-path-regex",
             "^/v1",
         ]
-        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=180)
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout[-5000:]

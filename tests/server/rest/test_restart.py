@@ -25,7 +25,7 @@ from streaming.generations import GenerationOptions
 from tests.conftest import ROOT
 from tests.server.test_journals import free_port
 
-PIECES, BARS, SEED = 40, 8, 40
+PIECES, BARS, SEED = 32, 5, 40
 PATIENCE_S = 60.0
 MIDI = write_midi(Score((Part(0),), tuple(Note(Tick(i * 240), 0, 60 + i % 7, 80, 200) for i in range(40))))
 PROGRAM = """
