@@ -61,6 +61,9 @@ class Port:
     def schedule(self, **note: Any) -> None:
         self._playout.schedule(**note)
 
+    def pulse(self, due: Nanos, message: bytes) -> None:
+        pass
+
     def silence(self) -> None:
         self._keep(self._playout.silence())
 
