@@ -14,10 +14,11 @@ from music.score import Note
 from music.time import Tick
 from streaming.choices import Scene, draw
 from streaming.foresight import Foresight
+from streaming.handover import Handover
 from streaming.loop import Loop
 from streaming.pace import Pace, Rung
 from streaming.plan import LivePlan
-from streaming.relief import CHUNK, WANTED, Relief
+from streaming.relief import CHUNK
 from streaming.room import Room
 from streaming.scribe import Line, Scribe
 from streaming.settings import Settings
@@ -43,8 +44,7 @@ class Machine:
         self._rests_until = settings.count_in
         self._loop: Loop | None = None  # while it is frozen
         self._looped_to = Tick(0)
-        self._relief: Relief | None = None  # the next context, while it is being prepared
-        self._relief_from = Tick(0)  # the bar line after which it was begun
+        self._handover = Handover()
 
     def pass_to(self, now: Tick) -> None:
         """Time passes: what of it was decided before it came? To be told before anything changes."""
@@ -105,7 +105,7 @@ class Machine:
             self.rethink()
         if settings.header != before.header:
             self.scribe.rehead(settings.header)
-            self._relief = None
+            self._handover.give_up()
 
     def rethink(self) -> None:
         """All that is not promised is written anew."""
@@ -307,31 +307,18 @@ class Machine:
     @property
     def wants_relief(self) -> bool:
         """The context fills: a second sequence should take over."""
-        return self._relief is not None or self.scribe.filled >= WANTED
+        return self._handover.is_wanted(self.scribe)
 
     def relieve(self, now: Tick) -> Step | None:
         """For the second sequence, where `poll` has nothing to do: the next context, a few tokens at a time."""
         if not self.wants_relief or not self._is_between_notes:
             return None
-        if self._relief is None:
-            self._relief = Relief(self.settings.header, self.scribe.written, self.scribe.limit)
-            self._relief_from = Tick(now // self.settings.bar * self.settings.bar)
-        return self._relief.step(self.scribe.written, self.scribe.transcript.state.step)
+        return self._handover.step(self.settings.header, self.scribe, now, self.settings.bar)
 
     def accept_relief(self, now: Tick) -> bool:
-        """That step has run. True: the second sequence is the first from now on, and the other one is free.
-
-        It takes over at a bar line, or as soon after as it can.
-        """
-        if self._relief is None:  # the context was begun anew meanwhile
-            return False
-        self._relief.transcript.confirm()
-        has_passed_bar = now >= self._relief_from + self.settings.bar
-        if not (has_passed_bar and self._is_between_notes and self._relief.has_caught_up(self.scribe.written)):
-            return False
-        self.scribe.adopt(self._relief.transcript)
-        self._relief = None
-        return True
+        """That step has run. True: the second sequence is the first from now on, and the other one is free."""
+        may_take_over = self._handover.confirm() and self._is_between_notes
+        return may_take_over and self._handover.take_over(self.scribe, now, self.settings.bar)
 
     @property
     def _is_between_notes(self) -> bool:

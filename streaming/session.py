@@ -18,6 +18,7 @@ from streaming.clicks import count_in
 from streaming.keys import Keys, Released
 from streaming.machine import Machine
 from streaming.messages import Control, Pedal, Plan, PlayerPart, Start, Tokens, Transport
+from streaming.owed import Owed
 from streaming.recording import Recording
 from streaming.scribe import Line
 from streaming.settings import Settings
@@ -43,9 +44,7 @@ class Session:
         self._recording = Recording()
         self._given: Turn | None = None  # the newest turn that came by itself
         self._closing: Turn | None = None  # the newest turn that comes to an end
-        self._heard_seq: int | None = None
-        self._owes_word = False  # a control or transport is to be answered, even if it changes nothing
-        self._owes_review = False  # so is a note, when what follows it is decided
+        self._owed = Owed()
         self._has_begun = False
         self._goes_on = False
         if truth:
@@ -106,8 +105,7 @@ class Session:
     def receive(self, event: Happening, now: Tick, seq: int | None = None) -> None:
         """Something happened at the player's side. Notes of parts that no human plays are ignored."""
         self._machine.pass_to(now)
-        if seq is not None:
-            self._heard_seq = max(seq, self._heard_seq or 0)
+        self._owed.hear(seq)
         match event:
             case NoteOn() if event.part not in self._settings.human:
                 pass
@@ -116,15 +114,15 @@ class Session:
                 for released in ended:
                     self._release(released)
                 if begun:
-                    self._owes_review = seq is not None
+                    self._owed.review_note()
                     self._press(begun)
             case Control():
-                self._owes_word = True
+                self._owed.answer_wish()
                 self._follow(self._settings.changed(event))
                 if event.freeze is not None:
                     self._machine.freeze(now) if event.freeze else self._machine.thaw()
             case Transport():
-                self._owes_word = True
+                self._owed.answer_wish()
                 self._machine.thaw()
                 self._stop(now) if event.action == "stop" else self._close(now)
 
@@ -188,7 +186,7 @@ class Session:
     def _go_on(self, truth: Truth, tokens: int) -> None:
         """After a sudden end: what sounded then was cut, nothing is planned, and the engine knows nothing."""
         self._goes_on = True
-        self._keys, self._heard_seq = truth.keys, truth.heard_seq
+        self._keys, self._owed = truth.keys, Owed(truth.heard_seq)
         for note in truth.notes():
             self._recording.add(note)
         for line in truth.last_lines(tokens):
@@ -258,20 +256,8 @@ class Session:
         for note in self._machine.plan.take_over():
             if note.onset >= self._settings.count_in:
                 self._recording.add(note)
-        plan = self._machine.plan.take(self._heard_seq)
-        is_reviewed = self._is_reviewed(plan, now)
-        if plan is None and (self._owes_word or is_reviewed):
-            plan = Plan(answers_seq=self._heard_seq)
-        if plan and is_reviewed:
-            plan = plan.model_copy(update={"reviewed_seq": self._heard_seq})
-        self._owes_word = False
-        self._owes_review = self._owes_review and not is_reviewed
-        return plan
-
-    def _is_reviewed(self, plan: Plan | None, now: Tick) -> bool:
-        """The newest note has changed the plan, or everything up to what is promised next stands as it is."""
-        has_changed = plan is not None and bool(plan.add or plan.cancel)
-        return self._owes_review and (has_changed or self._machine.is_decided(now))
+        plan = self._machine.plan.take(self._owed.heard_seq)
+        return self._owed.told(plan, is_decided=self._machine.is_decided(now))
 
     def take_tokens(self) -> Tokens | None:
         """How the tokens that the network sees have changed since the last call."""
@@ -285,7 +271,7 @@ class Session:
     def next_wake(self, now: Tick) -> Tick | None:
         """The earliest tick at which `poll` or `take_plan` has something to do, if no event comes."""
         wakes = [
-            now if self._owes_word or not self._has_begun or self._is_reviewed(None, now) else None,
+            now if not self._has_begun or self._owed.is_due(is_decided=self._machine.is_decided(now)) else None,
             self._machine.plan.next_change(now),
             self._keys.next_overdue(),
             due_at(self._keys, self._settings, self._given),
