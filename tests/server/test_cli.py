@@ -145,7 +145,7 @@ def test_figures_that_cannot_be_written_are_told_before_the_work(tmp_path: Path)
 
 def test_without_the_extra_a_command_of_the_server_says_what_to_install() -> None:
     code = "import sys; sys.modules['torch'] = None; from server.cli import main; main()"
-    command = [sys.executable, "-c", code, "generate", "in.mid", "out.mid"]
+    command = [sys.executable, "-c", code, "evaluate"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert_one_sentence(result, "got no torch", "pip install '.[server]'")
 
