@@ -74,7 +74,7 @@ class Studio:
             await self.page.keyboard.press(letter, delay=each_ms)
 
     async def machine_sounds(self) -> None:
-        await self.until("session.sound.level('machine') > 0.003")
+        await self.until("session.sound?.level('machine') > 0.003")
 
     async def machine_is_silent(self) -> None:
         await self.until("session.sound.level('machine') < 0.0005")

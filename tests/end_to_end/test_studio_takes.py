@@ -1,5 +1,6 @@
 """What was played in the studio is kept in the browser: heard again, named, saved as notes and as sound."""
 
+import asyncio
 import wave
 from pathlib import Path
 
@@ -44,13 +45,14 @@ async def test_a_take_is_kept_over_a_reload_heard_again_named_saved_and_deleted(
         assert await page.look("session.takes.list[0].settings.seed") == 5
         assert await saved(page, "[aria-label='Save First try as a MIDI file']", tmp_path / "after.mid") == before
         await page.page.wait_for_selector("#play:enabled")
+        seen = page.until(f"view().notes.all.length === {len(read_midi(before).notes)}")
+        heard = asyncio.gather(page.until("session.sound?.level('human') > 0.003"), page.machine_sounds(), seen)
         await page.page.click("[aria-label='Play First try']")
-        await page.until("session.sound.level('human') > 0.003")
-        await page.machine_sounds()
-        assert await page.look("view().notes.all.length") == len(read_midi(before).notes)
+        await heard
         await page.until("session.replay.take === null")
         await page.page.click("[aria-label='Delete First try']")
         await page.page.click("text=Delete?")
+        await page.page.wait_for_selector("text=kept here when it ends")
         await page.page.reload()
         await page.page.wait_for_selector("text=kept here when it ends")
 

@@ -41,11 +41,8 @@ interface Frame {
 }
 
 export class Roll {
-  frames = 0;
-  longestMs = 0; // between two frames, of late
   private low = 53;
   private high = 79;
-  private drawnAt = 0;
   private colours: Record<string, string> = {};
   private hatch: CanvasPattern | null = null;
   private readonly still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -59,7 +56,6 @@ export class Roll {
   }
 
   draw(view: View, at: number): void {
-    this.count(at);
     const frame = this.frame(view, at);
     const notes = view.notes.inView(frame.left, at);
     this.follow(notes);
@@ -69,12 +65,6 @@ export class Roll {
     this.drawNotes(frame, notes, view.now);
     frame.context.fillStyle = this.colour("ink");
     frame.context.fillRect(frame.line - 1, 0, 2, frame.height);
-  }
-
-  private count(at: number): void {
-    const gap = at - this.drawnAt;
-    this.longestMs = this.frames++ ? Math.max(gap, this.longestMs * 0.995) : 0;
-    this.drawnAt = at;
   }
 
   private colour(name: string): string {

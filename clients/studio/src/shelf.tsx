@@ -7,7 +7,7 @@ import type { Take } from "./take";
 import { MOST_TAKES } from "./takes";
 import type { Page } from "./transport";
 
-const SURE_MS = 3000;
+const SURE_MS = 5000;
 
 export function Shelf({ page }: { page: Page }) {
   const { list } = page.session.takes;

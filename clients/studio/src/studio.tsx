@@ -14,11 +14,14 @@ import { Modes, Transport, type Page } from "./transport";
 import { position, viewOf } from "./view";
 
 const REFRESH_MS = 500;
+const SETTLES_MS = 1500; // so long the roll glides on
 const element = <Kind extends HTMLElement>(id: string) => document.getElementById(id) as Kind;
 
 let load: Load = "loading";
 let loaded: Sound | null = null;
 let isDue = false;
+let movedAt = 0;
+let drawnAt = -Infinity;
 
 const session = new Session(fromLink(location.hash), {
   changed: refresh,
@@ -84,7 +87,12 @@ function showTheme(theme: string | null): void {
   if (!theme) return;
   document.documentElement.dataset.theme = theme;
   localStorage.setItem("theme", theme);
+  repaint();
+}
+
+function repaint(): void {
   roll.repaint();
+  drawnAt = -Infinity;
 }
 
 function refresh(): void {
@@ -100,13 +108,17 @@ function refresh(): void {
   });
 }
 
+// At every frame while something moves; a page that rests leaves the processor, and the battery, alone.
 function draw(at: number): void {
+  requestAnimationFrame(draw);
+  if (session.plays || session.replay.take || session.watch.sessions.size) movedAt = at;
+  if (at - movedAt > SETTLES_MS && at - drawnAt < REFRESH_MS) return;
+  drawnAt = at;
   const view = viewOf(session);
   roll.draw(view, at);
   const text = position(view);
   const place = element("position");
   if (place.textContent !== text) place.textContent = text;
-  requestAnimationFrame(draw);
 }
 
 addEventListener("keydown", (event) => {
@@ -135,8 +147,12 @@ addEventListener("drop", (event) => {
   if (file) void session.drop(file);
 });
 document.addEventListener("visibilitychange", () => document.hidden && session.keep()); // it may be the last that we see
-addEventListener("pagehide", () => session.stop());
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => roll.repaint());
+addEventListener("pagehide", () => {
+  session.stop();
+  session.takes.leave();
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+new ResizeObserver(repaint).observe(element("roll"));
 
 element("over").replaceChildren(); // no words about old browsers
 showTheme(localStorage.getItem("theme"));
