@@ -12,7 +12,7 @@ from model.engine.together import Writer, run_together
 from model.engine.work import Draw, Engine, EngineSequence, Sampling, Step
 from model.tokens.codec import Encoder, header_of, read_state, unison_free
 from model.tokens.grammar import ALL_PARTS, Limits, State, advance, allowed, finished_note
-from model.tokens.vocabulary import BAR, DURATION, TICKS_PER_STEP, Attribute, bar_steps, meter_index
+from model.tokens.vocabulary import BAR, DURATION, METER, TICKS_PER_STEP, Attribute, bar_steps, meter_index
 from music.errors import BadSetting
 from music.score import Note, Score
 from music.time import MeterChange, MeterMap, Tempo, TempoMap, Tick
@@ -150,11 +150,13 @@ def prompt_through(known: Score, line: int, room: int, *, begin: int = 0, style:
     None before the bar line `begin`, where an earlier prompt of the same music began: later ones begin no sooner.
     """
     whole = _write(known, begin, line, style)
-    state, bars = State(), []
+    meter, at, bars = 0, begin, list[tuple[int, int]]()  # token and step of each bar
     for i, token in enumerate(whole.tokens):
-        state = advance(state, token)
-        if token in BAR:
-            bars.append((i, begin + state.bar_start))
+        if token in METER:
+            meter = token - METER.start
+        elif token in BAR:
+            at += bar_steps(meter) if bars else 0
+            bars.append((i, at))
     header = bars[0][0]
     for i, start in bars:
         if header + len(whole.tokens) - i <= room:

@@ -58,6 +58,7 @@ class Batch:
     def __init__(self) -> None:
         self._waiting: deque[Piece] = deque()  # its methods are atomic
         self._writing: deque[_Writing] = deque()
+        self._drawn: deque[tuple[_Writing, int | None]] = deque()  # whose writers are yet to be told
 
     # ---- any thread ---------------------------------------------------------------------------------
 
@@ -71,8 +72,17 @@ class Batch:
         return bool(self._waiting or self._writing)
 
     def turn(self, engine: Engine[Any], most_tokens: int) -> int:
-        """At most so many tokens for all pieces together. Returns how many were drawn."""
+        """At most so many tokens for all pieces together, and one new context. Returns how many were drawn."""
         self._forget()
+        drawn = 0 if self._drawn else self._draw(engine, most_tokens)
+        while self._drawn:
+            writing, token = self._drawn.popleft()
+            self._advance(writing, token)
+            if len(writing.step.append) > SHARED_TOKENS:  # a context was begun anew, which takes as long as the turn
+                break
+        return drawn
+
+    def _draw(self, engine: Engine[Any], most_tokens: int) -> int:
         self._begin(engine)
         turn = list[tuple[_Writing, Step]]()
         for _ in range(len(self._writing)):
@@ -86,7 +96,7 @@ class Batch:
         tokens = self._run(engine, turn)
         for (writing, step), token in zip(turn, tokens, strict=True):
             if step is writing.step:
-                self._advance(writing, token)
+                self._drawn.append((writing, token))
             elif writing in self._writing:
                 keep = step.keep + len(step.append)
                 writing.step = replace(writing.step, keep=keep, append=writing.step.append[len(step.append) :])
@@ -100,6 +110,7 @@ class Batch:
 
     def close(self) -> None:
         self._waiting.clear()
+        self._drawn.clear()
         for writing in self._writing:
             with suppress(Exception):  # a broken engine may break here, too
                 writing.writer.close()

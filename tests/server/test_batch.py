@@ -122,6 +122,31 @@ def test_all_get_their_turn_where_a_turn_is_too_short_for_all() -> None:
     assert [sequence.length for sequence in engine.sequences] == [2] * AT_ONCE
 
 
+class Anew(Scripted):
+    """Begins another context after its first token."""
+
+    __slots__ = ()
+
+    def write(self, engine: Any, seed: int, progress: Callable[[], object] = lambda: None) -> Writer[Any, list[Note]]:
+        for _ in range(2):
+            yield from super().write(engine, seed, progress)
+        return []
+
+
+def test_a_turn_begins_one_context_anew_and_leaves_the_next_to_the_next() -> None:
+    batch, engine, told = Batch(), Counting(), Told()
+    batch.add(told.piece(Anew(prompt=20, steps=1)) for _ in range(3))
+    batch.turn(engine, 1000)
+    opened = [len(engine.sequences)]
+    for _ in range(3):
+        batch.turn(engine, 1000)
+        opened.append(len(engine.sequences))
+    assert opened[:3] == [4, 5, 6]
+    write_all(batch, engine)
+    assert [got for _, got in told.ended] == [[]] * 3
+    assert engine.open_now == 0
+
+
 def test_players_go_first_and_leave_a_turn_of_few_tokens() -> None:
     house, told = House(), Told()
     house.engine = house.host._engine = engine = Counting()
