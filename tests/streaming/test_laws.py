@@ -43,6 +43,7 @@ MODES: tuple[Mode, ...] = ("answer", "duet", "accompany", "trade", "continue")
 BAND = (PlayerPart(part=1), PlayerPart(part=9, program=128))
 GUEST = 5
 MS = 1_000_000  # nanoseconds
+BPMS = st.sampled_from([20.0, 93.7, 120.0, 400.0])
 MACHINE = frozenset({1, 2, 9})  # every part that it may ever have
 HUMANS = st.sampled_from([0, GUEST])
 PITCHES = st.integers(59, 62)
@@ -286,7 +287,7 @@ def _until(note: Note, end: Tick) -> Note:
 class AnyClock(RuleBasedStateMachine):
     """What the server takes for the player's tick, whatever it hears, and when."""
 
-    @initialize(bpm=st.sampled_from([20.0, 93.7, 120.0, 400.0]))
+    @initialize(bpm=BPMS)
     def begin(self, bpm: float) -> None:
         self.bpm, self.now, self.newest = bpm, 0, Tick(0)
         self.player, self.server = PlayerClock(bpm), RemoteClock(bpm)
@@ -303,6 +304,16 @@ class AnyClock(RuleBasedStateMachine):
         """A tick of the player's, which has travelled for so long; the first one of all starts the player's clock."""
         tick = self.player.play(Nanos(max(0, self.now - late_ms * MS)))
         self.server.heard(tick, Nanos(self.now))
+
+    @rule(bpm=BPMS)
+    def change_tempo(self, bpm: float) -> None:
+        self.player.turn_to(bpm, Nanos(self.now))
+        self.server.turn_to(bpm, self.player.tick_at(Nanos(self.now)) or Tick(0), Nanos(self.now))
+
+    @rule()
+    def stand(self) -> None:
+        """As a DAW that is stopped; whatever is told next sets it going."""
+        self.server.stand(self.player.tick_at(Nanos(self.now)) or Tick(0))
 
     @rule(tick=st.integers(0, 10**5))
     def tell_nonsense(self, tick: int) -> None:
