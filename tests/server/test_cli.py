@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from music.errors import BadSetting
 from music.files import read_midi, save_midi
-from server.cli import app
+from server.cli import app, main
 from server.composing import bar_after, bars_on, first_bars
 from tests.conftest import ROOT
 from tests.model.training.made_corpus import made_archive, scale_score
@@ -24,6 +25,25 @@ from tests.server.test_journals import free_port
 def tradefours(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "server.cli", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+Refuse = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refuse:
+    """As `tradefours`, for what comes to nothing: in this process, which need not import everything each time."""
+
+    def run(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        command = ["tradefours", *map(str, arguments)]
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", command)
+        with pytest.raises(SystemExit) as left:
+            main()
+        said, complained = capsys.readouterr()
+        return subprocess.CompletedProcess(command, int(left.value.code or 0), said, complained)
+
+    return run
 
 
 def assert_one_sentence(result: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -87,7 +107,7 @@ def test_generate_refuses_options_that_make_no_sense(scale_file: Path, tmp_path:
 
 
 @pytest.mark.parametrize("case", ["truncated", "text", "huge", "missing", "folder"])
-def test_generate_refuses_what_is_no_midi_file(case: str, scale_file: Path, tmp_path: Path) -> None:
+def test_generate_refuses_what_is_no_midi_file(refused: Refuse, case: str, scale_file: Path, tmp_path: Path) -> None:
     source = tmp_path / "bad.mid"
     if case == "truncated":
         source.write_bytes(scale_file.read_bytes()[:-20])
@@ -98,14 +118,14 @@ def test_generate_refuses_what_is_no_midi_file(case: str, scale_file: Path, tmp_
             file.truncate(50_000_000)
     elif case == "folder":
         source.mkdir()
-    result = tradefours("generate", source, tmp_path / "out.mid", "--model", "tiny")
+    result = refused("generate", source, tmp_path / "out.mid", "--model", "tiny")
     assert_one_sentence(result, "expected", "got")
     assert "Errno" not in result.stderr
     assert not (tmp_path / "out.mid").exists()
 
 
-def test_a_model_that_is_not_there_is_named(scale_file: Path, tmp_path: Path) -> None:
-    result = tradefours("generate", scale_file, tmp_path / "out.mid", "--model", "nobody")
+def test_a_model_that_is_not_there_is_named(refused: Refuse, scale_file: Path, tmp_path: Path) -> None:
+    result = refused("generate", scale_file, tmp_path / "out.mid", "--model", "nobody")
     assert_one_sentence(result, "nobody")
 
 
@@ -113,9 +133,9 @@ def test_a_model_that_is_not_there_is_named(scale_file: Path, tmp_path: Path) ->
     ("target", "png"), [("no/out.mid", "out.png"), (".", "out.png"), ("out.mid", "out.foo"), ("out.mid", "no/out.png")]
 )
 def test_what_cannot_be_written_is_told_before_the_work(
-    scale_file: Path, tmp_path: Path, target: str, png: str
+    refused: Refuse, scale_file: Path, tmp_path: Path, target: str, png: str
 ) -> None:
-    result = tradefours("generate", scale_file, tmp_path / target, "--png", tmp_path / png, "--model", "nobody")
+    result = refused("generate", scale_file, tmp_path / target, "--png", tmp_path / png, "--model", "nobody")
     assert_one_sentence(result, "expected", "got" if target == "." or png == "out.foo" else "found none at")
     assert "nobody" not in result.stderr
 
@@ -130,16 +150,16 @@ def test_what_the_system_refuses_is_one_sentence(scale_file: Path, tmp_path: Pat
     assert "Traceback" not in result.stderr
 
 
-def test_a_corpus_must_be_named_or_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_corpus_must_be_named_or_built(refused: Refuse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TRADEFOURS_CORPUS", raising=False)
     for command in ("train", "evaluate"):
-        assert_one_sentence(tradefours(command, cwd=tmp_path), "--corpus", "TRADEFOURS_CORPUS", "corpus build")
+        assert_one_sentence(refused(command, cwd=tmp_path), "--corpus", "TRADEFOURS_CORPUS", "corpus build")
     monkeypatch.setenv("TRADEFOURS_CORPUS", "nothing.tar.xz")
-    assert_one_sentence(tradefours("train", cwd=tmp_path), "nothing.tar.xz")
+    assert_one_sentence(refused("train", cwd=tmp_path), "nothing.tar.xz")
 
 
-def test_figures_that_cannot_be_written_are_told_before_the_work(tmp_path: Path) -> None:
-    result = tradefours("evaluate", "nobody", "--corpus", tmp_path, "--json", tmp_path / "no" / "x.json")
+def test_figures_that_cannot_be_written_are_told_before_the_work(refused: Refuse, tmp_path: Path) -> None:
+    result = refused("evaluate", "nobody", "--corpus", tmp_path, "--json", tmp_path / "no" / "x.json")
     assert_one_sentence(result, "x.json")
 
 
@@ -150,8 +170,8 @@ def test_without_the_extra_a_command_of_the_server_says_what_to_install() -> Non
     assert_one_sentence(result, "got no torch", "pip install '.[server]'")
 
 
-def test_a_public_address_is_refused_unless_meant() -> None:
-    assert_one_sentence(tradefours("serve", "--host", "0.0.0.0", "--model", "tiny"), "--public")
+def test_a_public_address_is_refused_unless_meant(refused: Refuse) -> None:
+    assert_one_sentence(refused("serve", "--host", "0.0.0.0", "--model", "tiny"), "--public")
 
 
 def test_a_wrong_bridge_setting_is_told_before_any_port_opens() -> None:
