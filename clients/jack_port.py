@@ -12,6 +12,8 @@ from music.errors import PortError
 from music.time import Nanos
 
 AHEAD: Final = Nanos(6_000_000)  # messages are handed over so long before they are due
+PATIENCE: Final = Nanos(1_500_000_000)  # with a JACK that stalls
+CYCLE_S: Final = 0.001
 
 
 class JackPort:
@@ -33,28 +35,38 @@ class JackPort:
             raise PortError(f"expected the port {name!r} to open, got: {error}") from error
         self._waiting: deque[tuple[Nanos, bytes]] = deque()
         self._newest = Nanos(0)
+        self._cycles = 0
+        self._is_gone = False
+        self._full: type[Exception] = jack.JackError
         self._client.set_process_callback(self._process)
+        self._client.set_shutdown_callback(self._shut_down)
         self._client.activate()
 
     def send(self, message: Sequence[int], due: Nanos | None = None) -> None:
-        """At `due`, or as soon as can be; never before what was sent before."""
+        """At `due`, or as soon as can be; never before what was sent before. Raises PortError when JACK is gone."""
+        if self._is_gone:
+            raise PortError(f"expected the port {self.name!r} to take a message, but the JACK server is gone")
         self._newest = Nanos(max(self._newest, due if due is not None else monotonic_ns()))
         self._waiting.append((self._newest, bytes(message)))
 
     def close(self) -> None:
-        """Waits until all has left."""
-        deadline = max(self._newest, monotonic_ns()) + 4 * AHEAD
+        """Waits until all has left, and those who listen have had a cycle to take it."""
+        deadline = 0 if self._is_gone else monotonic_ns() + PATIENCE
         while self._waiting and monotonic_ns() < deadline:
-            self._pause()
-        self._pause()  # the last of it leaves with the cycle that took it
-        self._client.deactivate()
+            sleep(CYCLE_S)
+        last = self._cycles + 2
+        while self._cycles < last and monotonic_ns() < deadline:
+            sleep(CYCLE_S)
+        if not self._is_gone:
+            self._client.deactivate()
         self._client.close()
 
-    def _pause(self) -> None:
-        sleep(2 * self._client.blocksize / self._client.samplerate)
+    def _shut_down(self, status: Any, reason: str) -> None:
+        self._is_gone = True
 
     def _process(self, frames: int) -> None:
         """In JACK's thread, once a cycle: what is due before its end, each at its own frame."""
+        self._cycles += 1
         self._port.clear_buffer()
         if not self._waiting:
             return
@@ -64,4 +76,8 @@ class JackPort:
             frame = (self._waiting[0][0] - begins) * rate // 1_000_000_000
             if frame >= frames:
                 return
-            self._port.write_midi_event(max(0, frame), self._waiting.popleft()[1])
+            try:
+                self._port.write_midi_event(max(0, frame), self._waiting[0][1])
+            except self._full:
+                return  # the next cycle has room again
+            self._waiting.popleft()

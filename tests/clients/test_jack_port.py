@@ -1,13 +1,16 @@
 """A port whose messages leave at their frame, heard by a JACK client that knows the frame."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from statistics import median
 from time import monotonic_ns, sleep
 from typing import Any
 
 import pytest
 
+from benchmarks.jack import private_jack
 from clients.jack_port import AHEAD, JackPort
 from music.errors import PortError
 from music.time import Nanos
@@ -73,6 +76,20 @@ def test_what_is_sent_later_never_leaves_earlier(jack_server: dict[str, str]) ->
         port.send(b"\x90\x3c\x40", Nanos(monotonic_ns() + 5 * MS))
         port.send(b"\x80\x3c\x00")
     assert [message for _, message in ear.heard] == [b"\x90\x3c\x40", b"\x80\x3c\x00"]
+
+
+def test_a_server_that_goes_away_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("jackd") is None:
+        pytest.skip("needs jackd")
+    with private_jack(tmp_path / "jack.log") as env:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        port = JackPort("Out")
+        port.send(b"\x90\x3c\x40")
+    sleep(0.5)
+    with pytest.raises(PortError, match="the JACK server is gone"):
+        port.send(b"\x80\x3c\x00")
+    port.close()
 
 
 def test_without_a_server_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
