@@ -62,6 +62,7 @@ class Bridge:
             failed=self._give_up,
             clock=None if options.output else CLOCK_NAME,
             senses=options.active_sensing,
+            exact=options.exact,
         )
         self._thru = Thru()
         self._recorder = Recorder(options.record)

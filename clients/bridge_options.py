@@ -46,6 +46,7 @@ class BridgeOptions:
     trade_bars: int = 4
     count_in_bars: int = 0  # the first key starts it
     prompt: Path | None = None  # a MIDI file whose last bars `continue` goes on from
+    exact: bool = False  # through JACK notes leave at their sample; needs JACK-Client
     thru: bool = False  # hand on at once what the humans play: to `Tradefours Thru`, or to `output`
     tap: int | None = None  # the controller whose presses beat the tempo
     record: Path | None = None  # a MIDI file of what was played; of a second take another one

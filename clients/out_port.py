@@ -35,9 +35,10 @@ class OutPort:
         failed: Callable[[PortError], None],
         clock: str | None = None,
         senses: bool = False,
+        exact: bool = False,
     ) -> None:
         """`failed` is called once, when the port is gone for good. `clock`: name of a second, virtual port, for
-        pulses. `senses`: with active sensing."""
+        pulses. `senses`: with active sensing. `exact`: through JACK, to the sample."""
         self.name = name
         self.notes_on = 0
         self.notes_off = 0
@@ -47,6 +48,7 @@ class OutPort:
         self._command += ["--api", api] if api else []
         self._command += ["--clock", clock] if clock else []
         self._command += ["--active-sensing"] if senses else []
+        self._command += ["--exact"] if exact else []
         self._failed = failed
         self._process: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None

@@ -21,7 +21,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from heapq import heappop, heappush
-from importlib.util import find_spec
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic_ns
@@ -173,6 +172,7 @@ def main() -> int:
     parser.add_argument("--api")
     parser.add_argument("--clock", help="name of a virtual port for a MIDI clock")
     parser.add_argument("--active-sensing", action="store_true")
+    parser.add_argument("--exact", action="store_true", help="through JACK: leave at the sample")
     options = parser.parse_args()
 
     lines: Lines = SimpleQueue()
@@ -182,8 +182,8 @@ def main() -> int:
         if number := getattr(signal, name, None):
             signal.signal(number, lambda *_: lines.put(QUIT))
     try:
-        port = _open(options.name, virtual=not options.existing, api=options.api)
-        clock = _open(options.clock, virtual=True, api=options.api) if options.clock else None
+        port = _open(options.name, virtual=not options.existing, api=options.api, exact=options.exact)
+        clock = _open(options.clock, virtual=True, api=options.api, exact=options.exact) if options.clock else None
     except PortError as error:
         report({"error": str(error)})
         return 1
@@ -202,9 +202,10 @@ def main() -> int:
     return 0
 
 
-def _open(name: str, *, virtual: bool, api: str | None) -> OutputPort | JackPort:
-    """Exact to the sample where that can be had."""
-    if virtual and find_spec("jack") and choose_api(api) == "jack":
+def _open(name: str, *, virtual: bool, api: str | None, exact: bool) -> OutputPort | JackPort:
+    """`exact`: to the sample, where that can be had."""
+    if exact and virtual and choose_api(api) == "jack":
+        sys.setswitchinterval(0.0001)  # JACK's thread must not wait for ours beyond its cycle
         refuse_twin(name, "jack")
         return JackPort(name)
     return open_output(name, virtual=virtual, api=api)

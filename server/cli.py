@@ -106,6 +106,7 @@ Thru = Annotated[
     bool, typer.Option("--thru", help="Hand on what you play, at once: to `Tradefours Thru`, or to the port of --out.")
 ]
 Record = Annotated[Path | None, typer.Option(help="Write what was played to this MIDI file; a second take to another.")]
+Exact = Annotated[bool, typer.Option("--exact", help="Through JACK notes leave at their sample; needs JACK-Client.")]
 ActiveSensing = Annotated[
     bool,
     typer.Option("--active-sensing", help="Tell the instrument that we are here, so that it falls silent when not."),
@@ -162,6 +163,7 @@ def run(
     thru: Thru = False,
     record: Record = None,
     active_sensing: ActiveSensing = False,
+    exact: Exact = False,
     seed: Seed = 0,
     temperature: Temperature = 0.95,
     key: Key = "",
@@ -188,7 +190,7 @@ def run(
     given |= {"--key": key or None, "--chords": chords or None, "--density": density, "--leave-space": leave_space}
     given |= {"--trade-bars": trade_bars, "--count-in-bars": count_in_bars, "--prompt": prompt}
     arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
-    arguments += ["--thru"] * thru + ["--active-sensing"] * active_sensing
+    arguments += ["--thru"] * thru + ["--active-sensing"] * active_sensing + ["--exact"] * exact
     arguments += [f"--in={each}" for each in input or ()] + [f"--program={each}" for each in program or ()]
     needs_ports = any(option is not None for option in (input, output, api))
     raise typer.Exit(play(settings, _load_engine, arguments, api=api, needs_ports=needs_ports))
@@ -231,6 +233,7 @@ def bridge(
     thru: Thru = False,
     record: Record = None,
     active_sensing: ActiveSensing = False,
+    exact: Exact = False,
     seed: Seed = 0,
     temperature: Temperature = 0.95,
     key: Key = "",
@@ -258,6 +261,7 @@ def bridge(
         thru=thru,
         record=record,
         active_sensing=active_sensing,
+        exact=exact,
         mode=mode.value,
         bpm=bpm,
         meter=meter,
