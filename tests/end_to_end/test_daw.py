@@ -68,12 +68,15 @@ def test_the_network_plays_with_the_daw_stops_with_it_and_goes_on_with_it(
     takes = [read_midi(record), read_midi(tmp_path / "set-2.mid")]
     for take in takes:
         assert {part.name for part in take.parts} == {"Human 1", "Machine 2"}
-        assert take.tempos[0].bpm == pytest.approx(120, rel=0.02)
+        assert take.tempos[-1].bpm == pytest.approx(120, rel=0.02)  # the first is a guess from a few pulses
     assert takes[0].end > 20 * 480
     assert takes[1].end <= 9 * 480
 
 
-@pytest.mark.skipif(ARDOUR is None, reason="needs ardour, whose 211 MB are not installed for every test run")
+@pytest.mark.skipif(
+    ARDOUR is None or "TRADEFOURS_ARDOUR" not in os.environ,
+    reason="needs ardour, whose 211 MB are not installed for every test run, and TRADEFOURS_ARDOUR=1",
+)
 async def test_ardour_leads_and_records_what_we_play_where_it_should_be(
     jack_server: dict[str, str], tmp_path: Path
 ) -> None:

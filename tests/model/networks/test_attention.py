@@ -42,7 +42,7 @@ def test_the_newest_queries_see_what_they_see_in_the_whole() -> None:
     assert torch.equal(whole[:, 9:], newest)
 
 
-@pytest.mark.parametrize("sharing", set(Sharing) - {Sharing.PARTITIONED})
+@pytest.mark.parametrize("sharing", [sharing for sharing in Sharing if sharing is not Sharing.PARTITIONED])
 def test_elsewhere_nothing_of_the_past_is_hidden(sharing: Sharing) -> None:
     assert hidden(random_network(sharing).config, Tagger()(torch.tensor(MUSIC)), 0) is None
 
