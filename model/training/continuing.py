@@ -9,6 +9,7 @@ from model.networks.decoder import Decoder
 from model.training.ahead import Batch
 from model.training.corpus import Corpus
 from model.training.crops import CropSampler
+from model.training.segments import IGNORED
 from model.training.validation import Validation, validate
 from model.training.variation import Variation
 
@@ -58,5 +59,5 @@ class Rows:
 
 
 def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean NLL in nats. logits: (B, T, V), targets: (B, T), negative where nothing is asked."""
-    return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-100)
+    """Mean NLL in nats. logits: (B, T, V), targets: (B, T), IGNORED where nothing is asked."""
+    return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED)

@@ -1,19 +1,18 @@
 """The lesson of performances: expressive solo piano in the tokens of PerceiverS, cut as a segmentation says."""
 
-from collections.abc import Iterator
-from itertools import islice
+from functools import cache, partial
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from model.networks.perceiver import Perceiver, PerceiverConfig
 from model.tokens.performance import END, OFF, SHIFT, VELOCITY_WIDTH, performed
 from model.training.ahead import Batch
+from model.training.continuing import next_token_loss
 from model.training.corpus import Corpus, Piece
 from model.training.encoding import Tokens
-from model.training.segments import Crop, Segmentation, Sizes, asked, crop, ends
+from model.training.segments import Crop, Segmentation, Sizes, crop, ends
 from model.training.strokes import tokens_of
 from model.training.variation import Rng
 from music.errors import BadSetting
@@ -54,19 +53,21 @@ class PerformanceCrops:
         self._pieces, self._latents, self._how, self._seed = pieces, latents, how, seed
         lengths = np.array([len(piece) for piece in pieces])
         self._up_to = lengths.cumsum() / lengths.sum()
+        self._in_turn = cache(partial(in_turn, pieces, how))
 
     def batch(self, number: int, size: int, length: int) -> Batch:
         rng, sizes = np.random.default_rng((self._seed, number)), Sizes(self._latents, max(length, self._latents))
         if self._how in (Segmentation.FULL_IN_TURN, Segmentation.EFFECTIVE_IN_TURN):
-            crops = in_turn(self._pieces, self._how, sizes, number * size)
-            return np.stack([row_of(each) for each in islice(crops, size)])
+            places = self._in_turn(sizes)
+            turns = (places[(number * size + i) % len(places)] for i in range(size))
+            return np.stack([row_of(crop(piece, end, sizes)) for piece, end in turns])
         return np.stack([row_of(self._any(sizes, rng)) for _ in range(size)])
 
     def _any(self, sizes: Sizes, rng: Rng) -> Crop:
         piece = self._pieces[int(np.searchsorted(self._up_to, rng.random(), side="right"))]
         places = ends(self._how, len(piece), sizes)
         end = places[int(rng.integers(len(places)))]
-        return crop(transposed(piece, int(rng.choice(TRANSPOSE))).tolist(), end, sizes)
+        return crop(transposed(piece, int(rng.choice(TRANSPOSE))), end, sizes)
 
 
 class Performing:
@@ -97,8 +98,7 @@ class Performing:
         """rows: (B, context + latents + 1)"""
         latents = self.network.config.latents
         inputs, targets, pads = rows[:, : -latents - 1], rows[:, -latents - 1 : -1], rows[:, -1]
-        logits = self.network(inputs, latents=latents, pads=pads)
-        return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+        return next_token_loss(self.network(inputs, latents=latents, pads=pads), targets)
 
     def asked(self, size: int, length: int) -> int:
         return size * self.network.config.latents
@@ -115,22 +115,17 @@ class Performing:
 def held_out_crops(corpus: Corpus, sizes: Sizes, most: int) -> list[Crop]:
     """Of the validation pieces, every token once, thinned evenly to at most `most` crops."""
     pieces = performances(corpus.split("valid"), longer_than=sizes.latents)
-    total = sum(len(ends(Segmentation.EFFECTIVE_IN_TURN, len(piece), sizes)) for piece in pieces)
-    every = max(1, -(-total // most))
-    crops = list(islice(in_turn(pieces, Segmentation.EFFECTIVE_IN_TURN, sizes, 0), 0, total, every))
+    places = in_turn(pieces, Segmentation.EFFECTIVE_IN_TURN, sizes)
+    every = max(1, -(-len(places) // most))
+    crops = [crop(piece, end, sizes) for piece, end in places[::every]]
     if not crops:
         raise BadSetting(f"expected expressive piano of more than {sizes.latents} tokens in valid, got none")
     return crops
 
 
-def in_turn(pieces: list[Tokens], how: Segmentation, sizes: Sizes, first: int) -> Iterator[Crop]:
-    """Crop behind crop and piece behind piece, without an end, from number `first` on."""
-    schedule = [(piece, end) for piece in pieces for end in ends(how, len(piece), sizes)]
-    while schedule:
-        piece, end = schedule[first % len(schedule)]
-        if len(asked(end, len(piece), sizes)):
-            yield crop(piece.tolist(), end, sizes)
-        first += 1
+def in_turn(pieces: list[Tokens], how: Segmentation, sizes: Sizes) -> list[tuple[Tokens, int]]:
+    """Every place where a crop ends, crop behind crop and piece behind piece."""
+    return [(piece, end) for piece in pieces for end in ends(how, len(piece), sizes)]
 
 
 def row_of(each: Crop) -> Batch:

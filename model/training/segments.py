@@ -80,7 +80,7 @@ def coverage(how: Segmentation, length: int, sizes: Sizes) -> NDArray[np.float64
     return counts / len(places)
 
 
-def crop(tokens: Sequence[int], end: int, sizes: Sizes) -> Crop:
+def crop(tokens: Sequence[int] | NDArray[np.int64], end: int, sizes: Sizes) -> Crop:
     """Padding is at the front, and no latent is padding if the piece has more tokens than there are latents."""
     wanted = asked(end, len(tokens), sizes)
     stop = min(max(end, sizes.latents + 1), len(tokens))  # with fewer targets than latents, the rest is asked nothing

@@ -13,8 +13,8 @@ from music.score import Note, Part, Score
 from music.time import Tick
 from streaming.generations import Generation, GenerationOptions, GenerationRequest
 from streaming.messages import PromptNote
+from tests.server.processes import free_port
 from tests.server.running import Running, run_server
-from tests.server.test_journals import free_port
 
 SCORE = Score((Part(0),), tuple(Note(Tick(i * 480), 0, 60 + i, 80, 480) for i in range(8)))
 MIDI = write_midi(SCORE)

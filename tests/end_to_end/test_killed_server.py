@@ -23,7 +23,8 @@ from music.files import write_midi
 from music.time import Nanos
 from server.journals import read_journal
 from streaming.playout import Playout, PortMessage
-from tests.server.test_journals import free_port, humans, server_process
+from tests.server.processes import free_port, server_process
+from tests.server.test_journals import humans
 
 MS = 1_000_000
 SILENT_MS, AGAIN_MS = 100, 1000  # what we want; a busy machine gets three times as much
@@ -137,7 +138,7 @@ async def test_no_note_hangs_is_lost_or_sounds_twice_and_the_music_comes_back(
     bridge = Bridge(BridgeOptions(url=f"ws://127.0.0.1:{address}/v1/live", mode="duet", key="C major"))
     (out,) = ports
     running = asyncio.create_task(bridge.run(stop))
-    with server_process(address, tmp_path) as first:
+    with server_process(address, journal=tmp_path, engine="torch") as first:
         await until(lambda: bridge._talk.is_connected)
         (keyboard,) = keys
         await keyboard.play(*range(60, 70))
@@ -150,7 +151,7 @@ async def test_no_note_hangs_is_lost_or_sounds_twice_and_the_music_comes_back(
         before = len(out.sent)
     await keyboard.play(72)
     with ExitStack() as servers:
-        starting = asyncio.to_thread(servers.enter_context, server_process(address, tmp_path))
+        starting = asyncio.to_thread(servers.enter_context, server_process(address, journal=tmp_path, engine="torch"))
         ready = asyncio.create_task(timed(starting))
         listening = await until(lambda: listens(address))
         again = await until(lambda: any(message.is_on for _, message in out.sent[before:]))

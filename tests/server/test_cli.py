@@ -18,8 +18,7 @@ from server.cli import app, main
 from server.composing import bar_after, bars_on, first_bars
 from tests.conftest import ROOT
 from tests.model.training.made_corpus import made_archive, scale_score
-from tests.server.rest.test_restart import server_process
-from tests.server.test_journals import free_port
+from tests.server.processes import free_port, server_process
 
 
 def tradefours(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -87,7 +86,7 @@ def test_a_server_writes_what_is_written_here(scale_file: Path, tmp_path: Path) 
         assert result.exit_code == 0, result.exception
 
     generate("here.mid", "--model", "tiny")
-    with server_process(port := free_port(), tmp_path / "kept"):
+    with server_process(port := free_port(), generations=tmp_path / "kept"):
         generate("there.mid", "--server", f"http://127.0.0.1:{port}")
     for number in ("01", "02"):
         pieces = [(tmp_path / f"{name}-{number}.mid").read_bytes() for name in ("here", "there")]

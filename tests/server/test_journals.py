@@ -3,12 +3,8 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -23,41 +19,12 @@ from music.time import Nanos, Tick
 from server.cli import app
 from server.journals import Journal, Journals, read_journal
 from server.seat import Seat
-from server.serve import listen
 from streaming.journal import MAGIC, Journaled
 from streaming.messages import Plan, PlayedNote, Start
 from streaming.truth import Truth
-from tests.conftest import ROOT
+from tests.server.processes import free_port, server_process
 from tests.server.running import PATIENCE_S, run_server
 from tests.server.test_connection import until
-
-PROGRAM = """
-import sys
-from pathlib import Path
-from server.engine_choice import load_engine
-from server.serve import serve
-from server.settings import Settings
-settings = Settings(port=int(sys.argv[1]), journal=Path(sys.argv[2]), model="tiny", engine="torch")
-sys.exit(serve(settings, load_engine))
-"""
-
-
-@contextmanager
-def server_process(port: int, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A real one; it listens, and it can be played."""
-    command = [sys.executable, "-c", PROGRAM, str(port), str(folder)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith("Tradefours")
-            yield process
-        finally:
-            process.kill()
-
-
-def free_port() -> int:
-    with listen("127.0.0.1", 0) as listener:
-        return int(listener.getsockname()[1])
 
 
 class Clock:
@@ -99,7 +66,7 @@ async def test_a_killed_server_loses_no_note_and_doubles_none(tmp_path: Path) ->
         await live.note(clock(), pitch, 0)
         return seq
 
-    with server_process(port, tmp_path) as first_server:
+    with server_process(port, journal=tmp_path, engine="torch") as first_server:
         first = LiveClient(url, tick=clock, keep_s=60)
         await first.__aenter__()
         await first.start(mode="duet")
@@ -117,7 +84,7 @@ async def test_a_killed_server_loses_no_note_and_doubles_none(tmp_path: Path) ->
             first.note_later(tick, pitch, 90)
             first.note_later(tick + 50, pitch, 0)
         await first.__aexit__(None, None, None)
-    with server_process(port, tmp_path) as second_server:
+    with server_process(port, journal=tmp_path, engine="torch") as second_server:
         async with LiveClient(url, tick=clock, keep_s=60, resume=first) as second:
             assert second.welcome is not None
             assert first.welcome is not None

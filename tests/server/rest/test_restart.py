@@ -3,11 +3,7 @@
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -22,33 +18,11 @@ from server.batch import SEQUENCES
 from server.composing import prepare
 from server.rest.store import FILE
 from streaming.generations import GenerationOptions
-from tests.conftest import ROOT
-from tests.server.test_journals import free_port
+from tests.server.processes import free_port, server_process
 
 PIECES, BARS, SEED = 32, 5, 40
 PATIENCE_S = 60.0
 MIDI = write_midi(Score((Part(0),), tuple(Note(Tick(i * 240), 0, 60 + i % 7, 80, 200) for i in range(40))))
-PROGRAM = """
-import sys
-from pathlib import Path
-from server.engine_choice import load_engine
-from server.serve import serve
-from server.settings import Settings
-settings = Settings(port=int(sys.argv[1]), generations=Path(sys.argv[2]), model="tiny")
-sys.exit(serve(settings, load_engine))
-"""
-
-
-@contextmanager
-def server_process(port: int, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", PROGRAM, str(port), str(folder)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith("Tradefours")
-            yield process
-        finally:
-            process.kill()
 
 
 def undisturbed() -> list[bytes]:
@@ -62,7 +36,7 @@ def undisturbed() -> list[bytes]:
 def test_after_a_kill_every_piece_is_there_once_and_as_if_undisturbed(tmp_path: Path) -> None:
     port = free_port()
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=PATIENCE_S) as client:
-        with server_process(port, tmp_path) as process:
+        with server_process(port, generations=tmp_path) as process:
             query = {"variations": PIECES, "bars": BARS, "seed": SEED}
             asked = client.post("/v1/generations", params=query, content=MIDI, headers={"content-type": "audio/midi"})
             url = asked.headers["location"]
@@ -77,7 +51,7 @@ def test_after_a_kill_every_piece_is_there_once_and_as_if_undisturbed(tmp_path: 
             (written,) = file.execute("SELECT count(*) FROM pieces").fetchone()
         file.close()
         assert 0 < written < PIECES, "expected it to be killed in the middle"
-        with server_process(port, tmp_path):
+        with server_process(port, generations=tmp_path):
             with client.stream("GET", f"{url}/events") as events:
                 last = [line for line in events.iter_lines() if line.startswith("data: ")][-1]
             assert '"status":"succeeded"' in last

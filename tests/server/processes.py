@@ -1,0 +1,37 @@
+"""A whole server with the tiny network in a process of its own, which a test may kill."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from server.serve import listen
+from tests.conftest import ROOT
+
+PROGRAM = """
+import json, sys
+from server.engine_choice import load_engine
+from server.serve import serve
+from server.settings import Settings
+sys.exit(serve(Settings(**json.loads(sys.argv[1])), load_engine))
+"""
+
+
+@contextmanager
+def server_process(port: int, **settings: object) -> Iterator[subprocess.Popen[str]]:
+    """It listens, and it can be played."""
+    chosen = json.dumps({"port": port, "model": "tiny", **settings}, default=str)
+    command = [sys.executable, "-c", PROGRAM, chosen]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("Tradefours")
+            yield process
+        finally:
+            process.kill()
+
+
+def free_port() -> int:
+    with listen("127.0.0.1", 0) as listener:
+        return int(listener.getsockname()[1])
