@@ -110,7 +110,7 @@ class LivePlan:
         for planned in self._notes:
             if planned.life is Life.TENTATIVE and planned.note.onset <= now + self.commit:
                 self._commit_to(planned)
-            if planned.life is Life.COMMITTED and planned.note.onset <= now:
+            if planned.life is Life.COMMITTED and planned.note.onset < now:
                 planned.become(Life.SOUNDING)
             if planned.life is Life.SOUNDING and planned.note.end <= now:
                 planned.become(Life.DONE)
@@ -128,7 +128,7 @@ class LivePlan:
             if planned.life is Life.SOUNDING:
                 planned.become(Life.DONE)
                 if planned.note.end > now:
-                    cut.append(replace(planned.note, duration=max(1, now - planned.note.onset)))
+                    cut.append(replace(planned.note, duration=now - planned.note.onset))
                 self._over.append(cut[-1] if planned.note.end > now else planned.note)
         self._silenced = True
         return self._cancel_where(lambda planned: planned.life is not Life.DONE), cut

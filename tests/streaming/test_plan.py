@@ -102,6 +102,14 @@ def test_a_silence_ends_all_and_says_what_was_cut() -> None:
     assert plan.sounding(Tick(60)) == ()
 
 
+def test_a_note_that_would_begin_at_the_silence_does_not_sound() -> None:
+    plan = plan_of(note(60))
+    told(plan, 0)
+    plan.advance(Tick(60))
+    assert plan.silence(Tick(60)) == ([note(60)], [])
+    assert told(plan, 60).cancel == (0,)
+
+
 def test_a_new_note_shortens_tentative_ones_on_its_key_and_no_others() -> None:
     plan = plan_of(note(0, 900), note(400, 900), note(400, 900, pitch=61), note(400, 20))
     told(plan, 0)  # the first is promised
