@@ -1,6 +1,7 @@
 # The server on a CPU. MIDI ports do not pass into a container: run `tradefours bridge` on the player's machine.
 #   docker build -t tradefours .
 #   docker run --rm -p 127.0.0.1:8765:8765 tradefours
+# For others on the network: -p 8765:8765 -e TRADEFOURS_KEY=...
 FROM python:3.11-slim
 
 ENV PYTHONUNBUFFERED=1 \
@@ -31,5 +32,5 @@ WORKDIR /home/tradefours
 EXPOSE 8765
 # By http.client, which no proxy variable of the host sends astray. The port is said, so that it is the one asked here.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
-    CMD ["python", "-c", "from http.client import HTTPConnection as To; to = To('127.0.0.1', 8765, timeout=2); to.request('GET', '/ready'); raise SystemExit(to.getresponse().status != 200)"]
+    CMD ["python", "-c", "from http.client import HTTPConnection as To; from clients.access import bearer, own_key; to = To('127.0.0.1', 8765, timeout=2); to.request('GET', '/ready', headers=bearer(own_key())); raise SystemExit(to.getresponse().status != 200)"]
 CMD ["tradefours", "serve", "--host", "0.0.0.0", "--port", "8765", "--public"]

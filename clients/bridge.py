@@ -51,7 +51,7 @@ class Bridge:
         self._waiting: list[HumanNote] = []  # notes of a take whose tempo is not yet known
         programs = {part.part: part.program for part in self._start.machine}
         self._side = PlayerSide(self._clock, programs, Nanos(round(options.offset_ms * 1e6)))
-        self._talk = Talk(options.url, self)
+        self._talk = Talk(options.url, self, options.access_key)
         self._answered = False
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._clock_out = ClockOut(self._clock)
@@ -69,7 +69,7 @@ class Bridge:
         self._inputs = Inputs(options.inputs, options.api, self._hear, self._unplugged, at_once=self._thru.hear)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set. Raises PortError when a port cannot be had, or is lost for good."""
+        """Until `stop` is set. Raises PortError without a port, NotLetIn without the server's key."""
         is_open = False
         try:
             await self._out.open()
@@ -298,7 +298,7 @@ async def _run_until_signal(options: BridgeOptions) -> None:
 
 
 def run_bridge(options: BridgeOptions) -> int:
-    """The bridge, until ctrl-C or SIGTERM (0), or until a port cannot be had (1, and a sentence on stderr)."""
+    """The bridge, until ctrl-C or SIGTERM (0), or until it cannot go on (1, and a sentence on stderr)."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
     try:
         asyncio.run(_run_until_signal(options))

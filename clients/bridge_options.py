@@ -3,7 +3,7 @@
 Knows no ports and no connection.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ LARGEST_OFFSET_MS: Final = 500.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeOptions:
     url: str = "ws://127.0.0.1:8765/v1/live"
+    access_key: str = field(default="", repr=False)  # for a server that wants one
     inputs: tuple[str, ...] = ()  # parts of existing ports' names, a player each; none makes `Tradefours In`
     output: str | None = None  # likewise; None makes `Tradefours Out`
     input_parts: tuple[int, ...] = ()  # channels, 1..16, of one port's players; none makes all of a port one player

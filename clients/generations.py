@@ -17,6 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
+from clients.access import bearer, own_key
 from music.errors import TradefoursError
 from streaming.generations import Generation, GenerationOptions, GenerationRequest, Models, Sessions
 
@@ -37,12 +38,14 @@ class Refused(TradefoursError):
 class GenerationsClient:
     """Of one server. Everything raises Refused where it says no, TradefoursError where it does not answer."""
 
-    def __init__(self, url: str, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, url: str, *, patience_s: float = PATIENCE_S, access_key: str | None = None) -> None:
+        """`access_key` opens a server that wants one: that of the environment (`TRADEFOURS_KEY`) if not said."""
         scheme, _, rest = url.rstrip("/").partition("://")
         if scheme not in ("http", "https") or not rest:
             raise TradefoursError(f"expected a server's address such as http://127.0.0.1:8765, got {url!r}")
         self._url = f"{scheme}://{rest}"
         self._patience_s = patience_s
+        self._key = own_key() if access_key is None else access_key
         self._opener = build_opener(ProxyHandler({}))  # a proxy of the environment would be asked for 127.0.0.1
 
     def ask(
@@ -113,7 +116,7 @@ class GenerationsClient:
         body: Any = None,
         wait_s: float = 0,
     ) -> HTTPResponse:
-        said = {name: value for name, value in (headers or {}).items() if value}
+        said = {name: value for name, value in (headers or {}).items() if value} | bearer(self._key)
         request = Request(self._url + path, data=body, headers=said, method=method)
         try:
             response: HTTPResponse = self._opener.open(request, timeout=ANSWER_S + wait_s)

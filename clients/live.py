@@ -15,19 +15,21 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic_ns
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
+from clients.access import KEY_VARIABLE, bearer, own_key
 from clients.times import Times, percentile
-from music.errors import TradefoursError
+from music.errors import NotLetIn, TradefoursError
 from music.time import Tick
 from streaming.messages import (
     HEARTBEAT_S,
@@ -106,12 +108,15 @@ class LiveClient:
         wire: Wire = JSON_WIRE,
         keep_s: float = 0.0,
         resume: "LiveClient | None" = None,
+        access_key: str | None = None,
     ) -> None:
         """`tick` tells the heartbeat where the caller's clock is; None until it runs. `bpm`: how fast, if that is
         another tempo than `start`'s; 0 while it stands.
 
         A session waits `keep_s` for a lost client. `resume`: that client, whose session is to go on; `welcome.resumed`
         says whether it does, and then what was missed comes first, in both directions. Else `start` anew.
+
+        `access_key` opens a server that wants one: that of the environment (`TRADEFOURS_KEY`) if not said.
         """
         self.url = url
         self.round_trip = Times()
@@ -120,6 +125,7 @@ class LiveClient:
         self._tick = tick
         self._bpm = bpm
         self._wire = wire
+        self._key = own_key() if access_key is None else access_key
         self._client = client or f"tradefours-python {tradefours_version()}"
         self._socket: ClientConnection | None = None
         self._said: Said = resume._said if resume is not None else Said()
@@ -209,7 +215,7 @@ class LiveClient:
         scheme, _, rest = self.url.partition("://")
         url = f"{scheme.replace('ws', 'http', 1)}://{rest.partition('/')[0]}/v1/sessions/{self.welcome.session}.mid"
         try:
-            return await asyncio.to_thread(_fetch, url)
+            return await asyncio.to_thread(_fetch, url, self._key)
         except OSError as error:
             raise TradefoursError(f"expected a recording at {url}, got: {error}") from error
 
@@ -225,6 +231,7 @@ class LiveClient:
             socket = await connect(
                 self.url,
                 subprotocols=[Subprotocol(self._wire.subprotocol)],
+                additional_headers=bearer(self._key),
                 compression=None,  # messages are small; deflating them costs more time than it saves
                 proxy=None,
                 ping_interval=None,  # heartbeats do this in both directions, and faster
@@ -235,6 +242,9 @@ class LiveClient:
             raise TradefoursError(f"expected an address such as ws://127.0.0.1:8765/v1/live, got {self.url}") from error
         except InvalidStatus as error:
             status = error.response.status_code
+            if status == HTTPStatus.UNAUTHORIZED:
+                got = "another" if self._key else "none"
+                raise NotLetIn(f"expected a key that {self.url} knows, got {got}: set {KEY_VARIABLE}") from None
             raise TradefoursError(f"expected {self.url} to accept the connection, got HTTP status {status}") from error
         except InvalidHandshake as error:
             raise TradefoursError(f"expected a Tradefours server at {self.url}, got: {error}") from error
@@ -333,8 +343,8 @@ class LiveClient:
             self._unread.put_nowait(error)
 
 
-def _fetch(url: str) -> bytes:
+def _fetch(url: str, key: str) -> bytes:
     opener = build_opener(ProxyHandler({}))  # as for the socket: the server is near
-    with opener.open(url, timeout=OPEN_S) as response:
+    with opener.open(Request(url, headers=bearer(key)), timeout=OPEN_S) as response:
         content: bytes = response.read()
     return content

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from clients.live import LiveClient
 from clients.times import KEPT, Times
 from clients.together import until_one_ends
-from music.errors import TradefoursError
+from music.errors import NotLetIn, TradefoursError
 from music.time import Nanos, Tick
 from streaming.messages import ErrorMessage, Plan, ServerHeartbeat, Start
 
@@ -68,8 +68,9 @@ class Listener(Protocol):
 class Talk:
     """`stay_connected` until cancelled; the other methods never block. One event loop."""
 
-    def __init__(self, url: str, listener: Listener) -> None:
+    def __init__(self, url: str, listener: Listener, access_key: str = "") -> None:
         self._url = url
+        self._key = access_key
         self._listener = listener
         self._to_send: asyncio.Queue[HumanNote | Beat | Start] | None = None  # None while not connected
         self._lost: LiveClient | None = None  # whose session may go on
@@ -115,6 +116,7 @@ class Talk:
             self._to_send.put_nowait(self._listener.start())
 
     async def stay_connected(self) -> None:
+        """Raises NotLetIn where the server wants another key."""
         while True:
             if self._lost and monotonic() - self._lost_at > KEEP_S:
                 self._lost = None
@@ -127,8 +129,11 @@ class Talk:
                     client="tradefours-bridge",
                     keep_s=KEEP_S,
                     resume=self._lost,
+                    access_key=self._key,
                 ) as live:
                     await self._converse(live)
+            except NotLetIn:  # nor later: our key stays as it is
+                raise
             except TradefoursError as error:
                 self._say_once(logging.WARNING, str(error))
             await asyncio.sleep(self._pause_s * random.uniform(0.8, 1.2))

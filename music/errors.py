@@ -5,6 +5,10 @@ class TradefoursError(Exception):
     """Base class. Its text is one sentence that says what was expected and what came."""
 
 
+class NotLetIn(TradefoursError):
+    """A server wants a key, and got none or another."""
+
+
 class BadMidi(TradefoursError):
     """A MIDI file or message that cannot be read, or is beyond the limits."""
 

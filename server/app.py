@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Response, WebSocket
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from platformdirs import user_state_path
@@ -16,7 +17,8 @@ from model.engine.work import Engine
 from music.errors import TradefoursError
 from music.files import write_midi
 from server.connection import LiveConnection
-from server.guard import LOOPBACK_NAMES, Guard
+from server.door import Door, Keys, document_keys
+from server.guard import Guard, Names
 from server.host import SessionHost
 from server.journals import Journals
 from server.rest.jobs import Jobs
@@ -25,9 +27,12 @@ from server.rest.routes import add_rest, answers
 from server.settings import Settings, is_loopback
 from server.stage import Stage
 from server.watch import Gallery, WatchConnection
-from streaming.wire import WIRES
+from streaming.wire import JSON_WIRE, WIRES
 
 PAGE: Final = Path(__file__).parent / "studio"
+CORS_METHODS: Final = ("GET", "POST", "DELETE")
+CORS_ASKED: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer")
+CORS_TOLD: Final = ("Content-Disposition", "Location", "Preference-Applied", "Retry-After", "WWW-Authenticate")
 
 
 def build_app(
@@ -59,7 +64,7 @@ def build_app(
     # No documentation pages: they would load scripts from elsewhere. docs/protocol.md says it all.
     app = FastAPI(title="Tradefours", version=tradefours_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.stage = stage
-    app.add_middleware(Guard, names=LOOPBACK_NAMES | {settings.host} if is_loopback(settings.host) else None)
+    _add_guards(app, settings)
     _add_health(app, stage)
     _add_recordings(app, stage)
     add_rest(app, stage, jobs)
@@ -67,6 +72,19 @@ def build_app(
     _add_sockets(app, stage)
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
+
+
+def _add_guards(app: FastAPI, settings: Settings) -> None:
+    """The last is the outermost: names first, then leave for other sites' pages, then keys."""
+    keys, origins = Keys(settings.access_keys()), frozenset(settings.allow_origin)
+    page = frozenset(f"/{file.relative_to(PAGE).as_posix()}" for file in PAGE.rglob("*") if file.is_file())
+    app.add_middleware(Door, keys=keys, open_paths=page | {"/"})
+    document_keys(app, keys)
+    if origins:
+        app.add_middleware(CORSMiddleware, allow_origins=[*origins], allow_methods=CORS_METHODS,
+            allow_headers=CORS_ASKED, expose_headers=CORS_TOLD)  # fmt: skip
+    names = Names(settings.host, is_public=not is_loopback(settings.host), more=settings.allow_host)
+    app.add_middleware(Guard, names=names, origins=origins)
 
 
 def _jobs(settings: Settings, host: SessionHost, model: str, weights: str) -> Jobs:
@@ -142,7 +160,9 @@ def _add_sockets(app: FastAPI, stage: Stage) -> None:
         if stage.is_closing:
             await _deny(websocket, 503, "the server is stopping")
             return
-        await websocket.accept()
+        # A browser that offers any subprotocol, to hold its key, wants one back.
+        offered = websocket.scope["subprotocols"]
+        await websocket.accept(JSON_WIRE.subprotocol if JSON_WIRE.subprotocol in offered else None)
         await _until_gone(stage, WatchConnection(websocket, stage.gallery, stage.settings.outbox_messages))
 
 

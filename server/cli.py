@@ -61,7 +61,7 @@ class ClockName(StrEnum):
 def _about(setting: str) -> str:
     """The help of an option that is a setting: its default is no option's, since the environment goes before it."""
     field = Settings.model_fields[setting]
-    return f"{field.description} ({field.default} if not said)"
+    return f"{field.description} ({field.default if field.default != () else 'none'} if not said)"
 
 
 Host = Annotated[str | None, typer.Option(help=_about("host"))]
@@ -70,7 +70,14 @@ Model = Annotated[str | None, typer.Option(help=_about("model"))]
 Threads = Annotated[int | None, typer.Option(help=_about("threads"))]
 Sessions = Annotated[int | None, typer.Option(help=_about("max_sessions"))]
 JournalFolder = Annotated[Path | None, typer.Option("--journal", help=_about("journal"))]
-Public = Annotated[bool, typer.Option("--public", help="Let others on the network connect: there is no password.")]
+Public = Annotated[bool, typer.Option("--public", help=Settings.model_fields["allow_public"].description)]
+KeyFile = Annotated[Path | None, typer.Option(help=_about("key_file"))]
+AllowHost = Annotated[list[str] | None, typer.Option(help=_about("allow_host"))]
+AllowOrigin = Annotated[list[str] | None, typer.Option(help=_about("allow_origin"))]
+OwnKeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", help="File whose first line is the server's key, if it wants one; else TRADEFOURS_KEY."),
+]
 In = Annotated[
     list[str] | None,
     typer.Option("--in", help="Existing input port, several for several players; without it `Tradefours In` is made."),
@@ -149,6 +156,9 @@ def run(
     threads: Threads = None,
     max_sessions: Sessions = None,
     journal: JournalFolder = None,
+    key_file: KeyFile = None,
+    allow_host: AllowHost = None,
+    allow_origin: AllowOrigin = None,
     input: In = None,
     output: Out = None,
     api: Api = None,
@@ -177,7 +187,10 @@ def run(
     """The main job: the server, its page, and MIDI ports where the system has any."""
     from server.play import play
 
-    settings = _settings(host=host, port=port, model=model, threads=threads, max_sessions=max_sessions, journal=journal)
+    settings = _settings(
+        host=host, port=port, model=model, threads=threads, max_sessions=max_sessions, journal=journal,
+        key_file=key_file, allow_host=allow_host, allow_origin=allow_origin,
+    )  # fmt: skip
     given: dict[str, object] = {
         "--out": output,
         "--api": api,
@@ -188,7 +201,7 @@ def run(
     given |= {"--offset-ms": offset_ms, "--seed": seed, "--temperature": temperature, "--clock": clock.value}
     given |= {"--input-parts": input_parts or None, "--tap": tap, "--record": record}
     given |= {"--key": key or None, "--chords": chords or None, "--density": density, "--leave-space": leave_space}
-    given |= {"--trade-bars": trade_bars, "--count-in-bars": count_in_bars, "--prompt": prompt}
+    given |= {"--trade-bars": trade_bars, "--count-in-bars": count_in_bars, "--prompt": prompt, "--key-file": key_file}
     arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
     arguments += ["--thru"] * thru + ["--active-sensing"] * active_sensing + ["--exact"] * exact
     arguments += [f"--in={each}" for each in input or ()] + [f"--program={each}" for each in program or ()]
@@ -205,13 +218,16 @@ def serve(
     threads: Threads = None,
     max_sessions: Sessions = None,
     journal: JournalFolder = None,
+    key_file: KeyFile = None,
+    allow_host: AllowHost = None,
+    allow_origin: AllowOrigin = None,
 ) -> None:
     """The server alone."""
     from server import serve as server_serve
 
     settings = _settings(
         host=host, port=port, allow_public=public or None, model=model, threads=threads, max_sessions=max_sessions,
-        journal=journal,
+        journal=journal, key_file=key_file, allow_host=allow_host, allow_origin=allow_origin,
     )  # fmt: skip
     raise typer.Exit(server_serve.serve(settings, _load_engine))
 
@@ -219,6 +235,7 @@ def serve(
 @app.command()
 def bridge(
     url: Annotated[str, typer.Option(help="The server's live socket.")] = LIVE_URL,
+    key_file: OwnKeyFile = None,
     input: In = None,
     output: Out = None,
     api: Api = None,
@@ -247,11 +264,13 @@ def bridge(
     while_stdin: Annotated[bool, typer.Option("--while-stdin", hidden=True)] = False,
 ) -> None:
     """The MIDI ports alone, played by a server here or elsewhere."""
+    from clients.access import own_key
     from clients.bridge import run_bridge
     from clients.bridge_options import BridgeOptions
 
     options = BridgeOptions(
         url=url,
+        access_key=own_key(key_file),
         inputs=tuple(input or ()),
         output=output,
         api=api,
@@ -320,14 +339,16 @@ def generate(
     program: Annotated[list[int] | None, typer.Option(help="accompany, answer: the program of a new part.")] = None,
     png: Annotated[Path | None, typer.Option(help="Draw the (first) piece as a piano roll.")] = None,
     server: Annotated[str | None, typer.Option(help="Let this server write it, such as http://HOST:8765.")] = None,
+    key_file: OwnKeyFile = None,
 ) -> None:
     """Continue, accompany, fill in or answer a MIDI file."""
     from server.generate import generate_file
 
     generate_file(
-        source, target, model=model, server=server, png=png, mode=mode.value, bars=bars, seconds=seconds,
-        variations=variations, seed=seed, temperature=temperature, top_p=top_p, min_p=min_p, key=key, chords=chords,
-        prompt_bars=prompt_bars, from_bar=from_bar, parts=tuple(part or ()), programs=tuple(program or ()),
+        source, target, model=model, server=server, key_file=key_file, png=png, mode=mode.value, bars=bars,
+        seconds=seconds, variations=variations, seed=seed, temperature=temperature, top_p=top_p, min_p=min_p, key=key,
+        chords=chords, prompt_bars=prompt_bars, from_bar=from_bar, parts=tuple(part or ()),
+        programs=tuple(program or ()),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from clients.access import own_key
 from clients.generations import GenerationsClient
 from music.errors import BadSetting, TradefoursError
 from music.files import read_midi, write_midi
@@ -21,7 +22,14 @@ from streaming.generations import GenerationOptions
 
 
 def generate_file(
-    source: Path, target: Path, *, model: str | None, server: str | None, png: Path | None, **given: Any
+    source: Path,
+    target: Path,
+    *,
+    model: str | None,
+    server: str | None,
+    key_file: Path | None,
+    png: Path | None,
+    **given: Any,
 ) -> None:
     """`given`: the options of a generation; what is None was not said."""
     options = _options(**given)
@@ -32,7 +40,8 @@ def generate_file(
     if server is None:
         pieces = _written_here(source, options, model or "small")
     else:
-        pieces = _written_there(source, options.model_copy(update={"model": model or ""}), server)
+        client = GenerationsClient(server, access_key=own_key(key_file))
+        pieces = _written_there(source, options.model_copy(update={"model": model or ""}), client, server)
     for path, piece in zip(targets, pieces, strict=True):
         path.write_bytes(piece)
     _show(source, options, pieces[0], png)
@@ -68,9 +77,8 @@ def _written_here(source: Path, options: GenerationOptions, model: str) -> list[
     return [write_midi(order.whole(notes)) for notes in added]
 
 
-def _written_there(source: Path, options: GenerationOptions, url: str) -> list[bytes]:
+def _written_there(source: Path, options: GenerationOptions, client: GenerationsClient, url: str) -> list[bytes]:
     """Interrupted, nothing is left on the server."""
-    client = GenerationsClient(url)
     asked = client.ask(source.read_bytes(), options, key=str(uuid4()))
     try:
         with tqdm(total=100, desc=f"{asked.model} plays", bar_format="{l_bar}{bar}| {elapsed}") as bar:

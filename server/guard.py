@@ -1,9 +1,12 @@
-"""Who may knock at all, and what a browser may do with the answer. Knows no route.
+"""Which names we answer to, and whose pages may ask. Knows no route and no key.
 
 A page of another site must reach a musician's machine neither by WebSocket or a form that it posts (Origin), nor
-through a name that it points at 127.0.0.1 (Host).
+through a name that it points at our address (Host).
 """
 
+import socket
+from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,12 +27,30 @@ SECURITY_HEADERS: Final = {
 }
 
 
-class Guard:
-    """ASGI middleware. `names` are the hosts that requests may call us by; None takes any."""
+class Names:
+    """What a request may call us. Where others can reach us, by any address too: a page can point names alone at us."""
 
-    def __init__(self, app: ASGIApp, names: frozenset[str] | None) -> None:
+    def __init__(self, host: str, *, is_public: bool, more: Iterable[str] = ()) -> None:
+        machine = socket.gethostname().lower()
+        ours = {machine, f"{machine}.local"} if is_public else set()
+        self._names = LOOPBACK_NAMES | ours | {host.lower(), *more}
+        self._is_public = is_public
+
+    def __contains__(self, host: str) -> bool:
+        name = _name(host)
+        return name in self._names or (self._is_public and _is_address(name))
+
+    def __str__(self) -> str:
+        return ", ".join(sorted(self._names)) + (" and any address" if self._is_public else "")
+
+
+class Guard:
+    """ASGI middleware. `origins`: other sites whose pages may do what ours may."""
+
+    def __init__(self, app: ASGIApp, names: Names, origins: frozenset[str] = frozenset()) -> None:
         self._app = app
         self._names = names
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -51,12 +72,15 @@ class Guard:
     def _objection(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
-        if self._names is not None and _name(host) not in self._names:
-            return f"expected a Host among {', '.join(sorted(self._names))}, got {host!r}"
+        if host not in self._names:
+            return f"expected a Host among {self._names}, got {host!r}: --allow-host adds one"
         changes = scope["type"] == "websocket" or scope["method"] not in READING
-        if changes and origin is not None and origin.lower().partition("://")[2] != host.lower():
-            return f"expected a page of this server or no Origin, got {origin!r}"
+        if changes and origin is not None and not self._may_ask(origin.lower(), host.lower()):
+            return f"expected a page of this server or no Origin, got {origin!r}: --allow-origin adds one"
         return None
+
+    def _may_ask(self, origin: str, host: str) -> bool:
+        return origin.partition("://")[2] == host or origin in self._origins
 
 
 def _name(host: str) -> str | None:
@@ -65,3 +89,10 @@ def _name(host: str) -> str | None:
         return urlsplit(f"//{host}").hostname
     except ValueError:
         return None
+
+
+def _is_address(name: str | None) -> bool:
+    try:
+        return ip_address(name or "") is not None
+    except ValueError:
+        return False

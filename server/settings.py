@@ -1,16 +1,29 @@
 """Every setting of the server, with its limits. Knows neither the command line nor what a model is."""
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from clients.access import KEY_VARIABLE, AccessKey, checked_key, read_keys
 from music.errors import BadSetting
 
 PREFIX = "TRADEFOURS_"
 AUTO: Final = "auto"
+
+
+def _several(value: object) -> object:
+    """The environment has one text for a list, with commas."""
+    texts = value.split(",") if isinstance(value, str) else value
+    return tuple(str(each).strip().lower() for each in texts) if isinstance(texts, list | tuple) else texts
+
+
+Several = Annotated[tuple[str, ...], BeforeValidator(_several)]
+HOST_NAME: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:]+")
+ORIGIN: Final = re.compile(r"https?://[^/]+")
 
 
 class Settings(BaseModel):
@@ -20,7 +33,11 @@ class Settings(BaseModel):
 
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen at.")
     port: int = Field(default=8765, ge=0, le=65535, description="Port to listen at; 0 takes any free one.")
-    allow_public: bool = Field(default=False, description="Others on the network may connect: there is no password.")
+    allow_public: bool = Field(default=False, description="Others on the network may connect without a key.")
+    key_file: Path | None = Field(default=None, description="File of keys, one a line: who comes must show one.")
+    key: SecretStr | None = Field(default=None, description="One key, by the environment alone.")
+    allow_host: Several = Field(default=(), description="More names that requests may call the server by.")
+    allow_origin: Several = Field(default=(), description="Other sites whose pages may use it: `https://NAME:PORT`.")
     model: str = Field(
         default=AUTO,
         min_length=1,
@@ -53,12 +70,27 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _public_on_purpose_only(self) -> Self:
-        if not (self.allow_public or is_loopback(self.host)):
+        if not (self.access_keys() or self.allow_public or is_loopback(self.host)):
             raise BadSetting(
-                f"expected a loopback host such as 127.0.0.1, got {self.host}: "
-                "anyone who reaches it could play and listen, so say --public to mean it"
+                f"expected a key for a host that others reach, got {self.host} and none: set {KEY_VARIABLE} "
+                "or say --key-file, or --public if everybody there may play and listen"
             )
         return self
+
+    @model_validator(mode="after")
+    def _names_are_names(self) -> Self:
+        for name in self.allow_host:
+            if not HOST_NAME.fullmatch(name):
+                raise BadSetting(f"expected a name such as studio.example to allow as a host, got {name!r}")
+        for origin in self.allow_origin:
+            if not ORIGIN.fullmatch(origin):
+                raise BadSetting(f"expected an origin such as https://studio.example to allow, got {origin!r}")
+        return self
+
+    def access_keys(self) -> list[AccessKey]:
+        """Those that open this server; without any it is open. Raises BadSetting where they cannot be read."""
+        keys = read_keys(self.key_file) if self.key_file else []
+        return keys + ([checked_key(self.key.get_secret_value(), KEY_VARIABLE)] if self.key is not None else [])
 
     @classmethod
     def read(cls, environ: Mapping[str, str], **given: Any) -> "Settings":

@@ -170,7 +170,7 @@ def test_without_the_extra_a_command_of_the_server_says_what_to_install() -> Non
 
 
 def test_a_public_address_is_refused_unless_meant(refused: Refuse) -> None:
-    assert_one_sentence(refused("serve", "--host", "0.0.0.0", "--model", "tiny"), "--public")
+    assert_one_sentence(refused("serve", "--host", "0.0.0.0", "--model", "tiny"), "--key-file", "--public")
 
 
 def test_a_wrong_bridge_setting_is_told_before_any_port_opens() -> None:

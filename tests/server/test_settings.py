@@ -1,5 +1,7 @@
 """Settings: the environment, the limits, and who may reach the server."""
 
+from pathlib import Path
+
 import pytest
 
 from music.errors import BadSetting
@@ -38,3 +40,33 @@ def test_every_setting_is_described_where_it_is_defined_and_for_operators(name: 
     field = Settings.model_fields[name]
     row = f"| `{name}` | `{field.default}` | {field.description} |"
     assert row in (ROOT / "docs/operations.md").read_text()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.4"])
+def test_a_public_host_needs_a_key_and_no_more(host: str, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("0123456789abcdef anna\n")
+    assert Settings.read({"TRADEFOURS_KEY": "0123456789abcdef"}, host=host).host == host
+    assert Settings.read({}, host=host, key_file=tmp_path / "keys").host == host
+
+
+@pytest.mark.parametrize("key", ["", "short"])
+def test_a_key_that_is_none_is_no_open_door(key: str) -> None:
+    with pytest.raises(BadSetting, match="TRADEFOURS_KEY"):
+        Settings.read({"TRADEFOURS_KEY": key})
+
+
+def test_the_environment_has_lists_with_commas() -> None:
+    settings = Settings.read({"TRADEFOURS_ALLOW_HOST": "a.example, B.example"}, allow_origin=["https://c.example:8"])
+    assert (settings.allow_host, settings.allow_origin) == (("a.example", "b.example"), ("https://c.example:8",))
+
+
+@pytest.mark.parametrize("wrong", [{"allow_host": ["http://a.example"]}, {"allow_host": ["a:80", ""]}])
+def test_what_is_no_name_cannot_be_allowed(wrong: dict[str, list[str]]) -> None:
+    with pytest.raises(BadSetting, match=r"^expected a name such as .* got"):
+        Settings(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", ["a.example", "https://a.example/", "*", "null", ""])
+def test_what_is_no_origin_cannot_be_allowed(wrong: str) -> None:
+    with pytest.raises(BadSetting, match=r"^expected an origin such as .* got"):
+        Settings(allow_origin=(wrong,))
