@@ -18,12 +18,12 @@ from music.time import Nanos, Tick
 from server.batch import IDLE_TOKENS, SHARED_TOKENS, Batch, Piece
 from server.journals import Journal
 from server.numbers import HostStatus, Numbers
+from server.precedence import Precedence
 from server.seat import Emit, Heard, Job, Refused, Seat
 from streaming.messages import ClientHeartbeat, ErrorMessage, PlayerPart, ServerHeartbeat, Start
 from streaming.truth import Truth
 
 STOP_S: Final = 2.0  # the longest that `stop` waits for the engine
-URGENT_TURNS: Final = 16  # so many in a row at most: then one turn serves those who wait, too
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class SessionHost:
         self._abandoned: list[EngineSequence] = []
         self._batch = Batch()
         self._numbers = Numbers()
-        self._urgent_turns = 0
+        self._precedence = Precedence()
         self._failure: str | None = None
         self._has_news = False
         self._stopping = False
@@ -264,30 +264,19 @@ class SessionHost:
                 self._abandoned.append(sequence)
 
     def _poll(self) -> Work:
-        """The next step of those to whom an answer is owed, else of all."""
+        """The next steps, after all that has been heard."""
         now = self._now()
         ready = [(seat, tick) for seat in self._seats if (tick := seat.tick_at(now)) is not None]
         for seat, tick in ready:
             with self._minding(seat):
                 seat.read_inbox(tick)
         ready = [(seat, tick) for seat, tick in ready if seat.is_open and seat.sequence is not None]
-        urgent = [(seat, tick) for seat, tick in ready if seat.session.urgent]
-        work = self._steps(urgent, now)
-        self._urgent_turns = self._urgent_turns + 1 if work else 0
-        if work and self._urgent_turns <= URGENT_TURNS:
-            return work
-        self._urgent_turns = 0
-        asked = {id(seat) for seat, _ in urgent}
-        return work + self._steps([(seat, tick) for seat, tick in ready if id(seat) not in asked], now)
+        return self._precedence.choose(ready, lambda seat, tick: self._step(seat, tick, now))
 
-    def _steps(self, asked: list[tuple[Seat, Tick]], now: Nanos) -> Work:
-        work: Work = []
-        for seat, tick in asked:
-            with self._minding(seat):
-                job = seat.poll(tick, now)
-                if job is not None:
-                    work.append(job)
-        return work
+    def _step(self, seat: Seat, tick: Tick, now: Nanos) -> Job | None:
+        with self._minding(seat):
+            return seat.poll(tick, now)
+        return None
 
     def _run(self, work: Work) -> list[int | None]:
         """All in one batch. Where the engine refuses a step it has done none: then one by one, and that one leaves."""

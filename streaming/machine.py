@@ -63,8 +63,16 @@ class Machine:
 
     def is_decided(self, now: Tick) -> bool:
         """All that is promised next, notes or rest, is decided."""
+        return self._spare(now) > 0
+
+    def is_pressed(self, now: Tick) -> bool:
+        """What is decided reaches less than a beat beyond what is promised."""
+        return self._spare(now) < self.settings.beat
+
+    def _spare(self, now: Tick) -> int:
+        """So many ticks are decided beyond those that are promised next."""
         begin = self.turn.begin if self.turn else 0
-        return max(self._decided_to, begin) > now + self.plan.commit
+        return max(self._decided_to, begin) - (now + self.plan.commit)
 
     # ---- what the session says -----------------------------------------------------------------------
 

@@ -58,6 +58,10 @@ class Session:
         """A human has just played, or waits for an answer: this sequence goes first."""
         return self._machine.is_urgent
 
+    def is_pressed(self, now: Tick) -> bool:
+        """The machine's next notes are undecided: this sequence goes before those that have time."""
+        return self._machine.is_pressed(now)
+
     @property
     def late(self) -> int:
         """Notes that came too late and were never played."""

@@ -83,6 +83,7 @@ class ScriptedSession:
     steps: int = 1
     wake: Tick | None = None
     urgent: bool = False
+    pressed: bool = False
     fails: bool = False
     keep: int = 0
     round_trip: int = 0
@@ -116,6 +117,9 @@ class ScriptedSession:
         self.relief_steps -= 1
         self.wants_relief = self.relief_steps > 0
         return not self.wants_relief
+
+    def is_pressed(self, now: Tick) -> bool:
+        return self.pressed
 
     def poll(self, now: Tick) -> Step | None:
         self.polls += 1

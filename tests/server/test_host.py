@@ -9,7 +9,7 @@ import pytest
 
 from music.errors import BadSetting
 from music.time import Nanos, Tick
-from server.host import URGENT_TURNS, SessionHost
+from server.host import SessionHost
 from server.seat import Refused, Seat
 from streaming.messages import (
     ClientHeartbeat,
@@ -93,20 +93,6 @@ def test_now_is_where_the_players_clock_has_come_to(make_house: Callable[..., Ho
     assert house.host.tick_of(seat) == 480
 
 
-def test_those_who_wait_for_an_answer_go_first_and_alone(make_house: Callable[..., House]) -> None:
-    house = make_house()
-    calm, urgent = house.seat(seed=1), house.seat(seed=2)
-    script(urgent).urgent = True
-    script(urgent).steps = 3
-    for seat in (calm, urgent):
-        house.host.deliver(seat, note())
-    for _ in range(3):
-        house.host.turn()
-    assert house.engine.batches == [[urgent.sequence]] * 3
-    house.host.turn()
-    assert house.engine.batches[-1] == [calm.sequence]
-
-
 def test_a_context_that_fills_is_relieved_in_idle_steps_and_the_old_sequence_is_freed(
     make_house: Callable[..., House],
 ) -> None:
@@ -138,19 +124,6 @@ def test_without_room_for_relief_the_session_plays_on(make_house: Callable[..., 
     assert house.host.turn()
     assert not house.host.turn()
     assert seat.is_open
-
-
-def test_nobody_starves_while_others_are_in_a_hurry(make_house: Callable[..., House]) -> None:
-    house = make_house()
-    calm, urgent = house.seat(seed=1), house.seat(seed=2)
-    script(urgent).urgent = True
-    script(urgent).steps = 1000
-    for seat in (calm, urgent):
-        house.host.deliver(seat, note())
-    for _ in range(URGENT_TURNS + 1):
-        house.host.turn()
-    assert house.engine.batches[-1] == [urgent.sequence, calm.sequence]
-    assert all(calm.sequence not in batch for batch in house.engine.batches[:-1])
 
 
 def test_the_reaction_time_runs_from_the_notes_arrival_to_its_review(
