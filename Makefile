@@ -4,8 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
-# Tests that know no real time may run beside each other; all others have the machine to themselves.
-TIMELESS := tests/model tests/music tests/streaming
 # 3.11 and 3.12 first: python-rtmidi, which makes the MIDI ports, has wheels for no newer Python.
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3.11 python3.12 python3 python3.14 python3.13)
 
@@ -24,8 +22,7 @@ run: setup ## Start to play: server, studio page and MIDI ports (options: make r
 test: setup ## Run all checks and all tests (options: make test ARGS="-k clock")
 	tests/system-packages.sh
 	$(MAKE) check
-	$(if $(ARGS),$(PYTEST) $(ARGS),$(PYTEST) -n auto --maxprocesses 4 --dist loadfile $(TIMELESS))
-	$(if $(ARGS),,$(PYTEST) $(addprefix --ignore=,$(TIMELESS)))
+	$(if $(ARGS),$(PYTEST) $(ARGS),tests/all.sh $(PYTEST))
 
 check: setup ## Lint, types and the direction of imports, without the tests
 	$(BIN)/ruff check
