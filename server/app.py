@@ -1,4 +1,4 @@
-"""The routes: health, readiness, live play, recordings, the page. Knows neither sockets nor how an engine is made."""
+"""The app: live play, recordings, the page, other files' routes. Knows neither sockets nor how engines are made."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Response, WebSocket
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from platformdirs import user_state_path
 
@@ -19,13 +19,15 @@ from music.files import write_midi
 from server.connection import LiveConnection
 from server.door import Door, Keys, document_keys
 from server.guard import Guard, Names
+from server.health import add_health
 from server.host import SessionHost
 from server.journals import Journals
 from server.rest.jobs import Jobs
 from server.rest.problems import Problem, add_problems
 from server.rest.routes import add_rest, answers
 from server.settings import Settings, is_loopback
-from server.stage import Stage
+from server.stage import STOPPING, Stage
+from server.traffic import Counted
 from server.watch import Gallery, WatchConnection
 from streaming.wire import JSON_WIRE, WIRES
 
@@ -44,7 +46,7 @@ def build_app(
     stage = Stage(settings=settings, host=host, gallery=gallery, model=model_name, backend=backend, weights=weights)
     if settings.journal:
         stage.journals = Journals(settings.journal, most_mb=settings.journal_mb, most_days=settings.journal_days)
-    stage.jobs = jobs = _jobs(settings, host, model_name, weights)
+    stage.jobs = jobs = _jobs(stage)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -52,20 +54,23 @@ def build_app(
         if stage.journals:
             stage.journals.start()
         await jobs.start()
-        telling = asyncio.create_task(gallery.tell(stage.status))
+        watching = [asyncio.create_task(each) for each in (gallery.tell(stage.status), stage.vitals.watch())]
         yield
-        telling.cancel()
-        await stage.clear("the server is stopping")
+        for task in watching:
+            task.cancel()
+        await stage.clear(STOPPING)
         await jobs.close()
         await asyncio.to_thread(host.stop)  # it waits for the engine, and nobody else shall
         if stage.journals:
             await asyncio.to_thread(stage.journals.stop)
+        stage.is_put_away = True
 
     # No documentation pages: they would load scripts from elsewhere. docs/protocol.md says it all.
     app = FastAPI(title="Tradefours", version=tradefours_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.stage = stage
     _add_guards(app, settings)
-    _add_health(app, stage)
+    app.add_middleware(Counted, traffic=stage.traffic)  # outside, so that what is refused is counted, too
+    add_health(app, stage)
     _add_recordings(app, stage)
     add_rest(app, stage, jobs)
     add_problems(app)
@@ -87,30 +92,14 @@ def _add_guards(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(Guard, names=names, origins=origins)
 
 
-def _jobs(settings: Settings, host: SessionHost, model: str, weights: str) -> Jobs:
+def _jobs(stage: Stage) -> Jobs:
+    settings = stage.settings
     folder = settings.generations or user_state_path("tradefours") / "generations" / str(settings.port)
     hours, mb = settings.generations_hours, settings.generations_mb
-    return Jobs(folder, host, model=model, weights=weights, most=settings.max_generations, hours=hours, mb=mb)
-
-
-def _add_health(app: FastAPI, stage: Stage) -> None:
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        """The process is alive."""
-        return {"status": "alive", "version": tradefours_version()}
-
-    @app.get("/ready", responses={503: {"description": "Nobody can play."}})
-    async def ready() -> JSONResponse:
-        """Somebody can play: 200. Nobody can: 503, with the reason."""
-        body = {
-            "ready": stage.trouble is None,
-            "reason": stage.trouble,
-            "model": stage.model,
-            "backend": stage.backend,
-            "sessions": stage.host.status().sessions,
-            "capacity": stage.settings.max_sessions,
-        }
-        return JSONResponse(body, 200 if body["ready"] else 503)
+    most = settings.max_generations
+    return Jobs(
+        folder, stage.host, stage.diary, model=stage.model, weights=stage.weights, most=most, hours=hours, mb=mb
+    )
 
 
 def _add_recordings(app: FastAPI, stage: Stage) -> None:
@@ -150,6 +139,7 @@ def _add_sockets(app: FastAPI, stage: Stage) -> None:
             got = ", ".join(offered) or "none"
             await _deny(websocket, 400, f"expected the WebSocket subprotocol {' or '.join(WIRES)}, got {got}")
         elif stage.trouble:
+            stage.diary.client_refused("stopping" if stage.is_closing else "engine_failed")
             await _deny(websocket, 503, stage.trouble)
         else:
             await websocket.accept(wire.subprotocol)
@@ -158,7 +148,7 @@ def _add_sockets(app: FastAPI, stage: Stage) -> None:
     @app.websocket("/v1/watch")
     async def watch(websocket: WebSocket) -> None:
         if stage.is_closing:
-            await _deny(websocket, 503, "the server is stopping")
+            await _deny(websocket, 503, STOPPING)
             return
         # A browser that offers any subprotocol, to hold its key, wants one back.
         offered = websocket.scope["subprotocols"]

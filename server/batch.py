@@ -65,6 +65,11 @@ class Batch:
     def add(self, pieces: Iterable[Piece]) -> None:
         self._waiting.extend(pieces)
 
+    @property
+    def waiting(self) -> int:
+        """Pieces that are not begun yet."""
+        return len(self._waiting)
+
     # ---- engine thread ------------------------------------------------------------------------------
 
     @property

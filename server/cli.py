@@ -78,6 +78,7 @@ OwnKeyFile = Annotated[
     Path | None,
     typer.Option("--key-file", help="File whose first line is the server's key, if it wants one; else TRADEFOURS_KEY."),
 ]
+LogFormat = Annotated[str | None, typer.Option(help=_about("log_format"))]
 In = Annotated[
     list[str] | None,
     typer.Option("--in", help="Existing input port, several for several players; without it `Tradefours In` is made."),
@@ -159,6 +160,7 @@ def run(
     key_file: KeyFile = None,
     allow_host: AllowHost = None,
     allow_origin: AllowOrigin = None,
+    log_format: LogFormat = None,
     input: In = None,
     output: Out = None,
     api: Api = None,
@@ -190,6 +192,7 @@ def run(
     settings = _settings(
         host=host, port=port, model=model, threads=threads, max_sessions=max_sessions, journal=journal,
         key_file=key_file, allow_host=allow_host, allow_origin=allow_origin,
+        log_format=log_format,
     )  # fmt: skip
     given: dict[str, object] = {
         "--out": output,
@@ -221,13 +224,14 @@ def serve(
     key_file: KeyFile = None,
     allow_host: AllowHost = None,
     allow_origin: AllowOrigin = None,
+    log_format: LogFormat = None,
 ) -> None:
     """The server alone."""
     from server import serve as server_serve
 
     settings = _settings(
         host=host, port=port, allow_public=public or None, model=model, threads=threads, max_sessions=max_sessions,
-        journal=journal, key_file=key_file, allow_host=allow_host, allow_origin=allow_origin,
+        journal=journal, log_format=log_format, key_file=key_file, allow_host=allow_host, allow_origin=allow_origin,
     )  # fmt: skip
     raise typer.Exit(server_serve.serve(settings, _load_engine))
 

@@ -28,6 +28,7 @@ from streaming.messages import (
     Hello,
     Join,
     Pedal,
+    Plan,
     PlayedNote,
     ServerBye,
     ServerHeartbeat,
@@ -62,6 +63,8 @@ class LiveConnection:
         self._talk.outbox = self._outbox
 
     def say_goodbye(self, reason: str) -> None:
+        if self._talk.seat is not None:
+            self._talk.send(Plan(silence=True))  # whatever the client makes of the rest
         self._talk.send(ServerBye(reason=reason))
         self._outbox.end(STOPPING, reason)
 
@@ -96,6 +99,7 @@ class LiveConnection:
             what = "heartbeats" if self._greeted else "a hello"
             reason = f"expected {what} in time, got silence"
             self._is_lost = True
+            self._stage.diary.client_refused("silence", self._talk.session)
             self._talk.say_last(ErrorMessage(code="silence", reason=reason, fatal=True))
             self._outbox.end(SILENT, reason)
         except Exception:
@@ -195,6 +199,8 @@ class LiveConnection:
             self._stage.gallery.show(WatchNote(session=talk.room, note=message))
 
     def _beat(self, beat: ClientHeartbeat) -> ServerHeartbeat:
+        if beat.round_trip_ms is not None:
+            self._stage.diary.round_trip.add(round(beat.round_trip_ms * 1e6))
         if self._talk.seat is None:
             return ServerHeartbeat(ping_ns=beat.ping_ns)
         return self._stage.host.heartbeat(self._talk.seat, beat, keeps_time=not self._talk.is_guest)
@@ -207,6 +213,7 @@ class LiveConnection:
     def _complain(self, code: str, reason: str, *, fatal: bool = False) -> None:
         self._talk.send(ErrorMessage(code=code, reason=reason, fatal=fatal))
         if fatal:
+            self._stage.diary.client_refused(code, self._talk.session)
             self._outbox.end(CLOSE_CODES.get(code, BROKEN), reason)
 
     def _leave(self) -> None:
@@ -216,4 +223,4 @@ class LiveConnection:
             self._talk.wait()
         else:
             self._talk.outbox = None
-            self._talk.leave()
+            self._talk.leave("left" if self._outbox.code == LEFT else "sent_away")

@@ -45,6 +45,7 @@ class Conversation:
         self._guests: list[Conversation] = []  # who joined our session
         self._hosted_by: Conversation | None = None  # whose session we joined
         self._expiry: asyncio.TimerHandle | None = None
+        self._remembered_by = "memory"
 
     @classmethod
     async def revived(
@@ -61,6 +62,7 @@ class Conversation:
         self.heard_seq, self._seq, self._starts = truth.heard_seq, last_seq + 1, found.number
         journal = stage.journals.go_on(found, stage.about)
         self._sit(stage.host.open(truth.start, self._emitter(found.number), journal=journal, truth=truth), truth.start)
+        self._remembered_by = "journal"
         return self
 
     @property
@@ -97,12 +99,16 @@ class Conversation:
         if self.seat is not None:
             self.seat.expect_what_was_missed()
         self.outbox, self.wire = outbox, wire
+        self._stage.diary.session_goes_on(self.session, self._remembered_by)
+        self._remembered_by = "memory"
         self._put(welcome.model_copy(update={"seq": last_seq}))
         for message in self._sent:
             if message.seq > last_seq:
                 self._put(message)
 
     def _put(self, message: ServerMessage) -> None:
+        if isinstance(message, ErrorMessage):
+            self._stage.diary.errors[message.code] += 1
         if self.outbox is not None:
             self.outbox.put(self.wire.encode(message))
 
@@ -110,9 +116,10 @@ class Conversation:
         """The connection was lost: the session plays on for a while, in case that the client comes back."""
         self.outbox = None
         if self.seat is None or self.is_guest or not self.keep_s:
-            self.leave()
+            self.leave("lost")
         else:
-            self._expiry = self._loop.call_later(self.keep_s, self.leave)
+            self._expiry = self._loop.call_later(self.keep_s, self.leave, "lost")
+            self._stage.diary.session_waits(self.session, self.keep_s)
 
     def is_known(self, seq: int) -> bool:
         """The client says again what was heard before it was cut off. One that does not count says 0."""
@@ -130,11 +137,12 @@ class Conversation:
             waiting = next((each for each in self._stage.conversations.values() if each.outbox is None), None)
             if refused.code != "full" or waiting is None:
                 raise
-            waiting.leave()  # whoever is here goes before who may come back
+            waiting.leave("gave_way")  # whoever is here goes before who may come back
             seat = self._open(start, number, journal)
-        self.leave()
+        self.leave("replaced")
         self._starts = number
         self._sit(seat, start)
+        self._stage.diary.session_begins(self.session, start)
 
     def _open(self, start: Start, number: int, journal: Journal | None) -> Seat:
         return self._stage.host.open(start, self._emitter(number), instead_of=self._own_seat, journal=journal)
@@ -161,15 +169,19 @@ class Conversation:
             host._guests.append(self)
         self.parts |= {join.player.part}
 
-    def leave(self) -> None:
-        """End the session, if there is one, or take leave of another's."""
+    def leave(self, outcome: str = "left") -> None:
+        """End the session, if there is one, or take leave of another's. `outcome`: why, in a word."""
         if self._hosted_by is not None:
             self._hosted_by._guests.remove(self)
             if self.seat is not None:
                 self._stage.host.leave(self.seat, self.parts)
         elif self.seat is not None:
             # Where the whole house stops, a client that has patience may go on in the next one.
-            self._stage.host.close(self.seat, is_over=not (self.keep_s and self._stage.trouble))
+            trouble, is_broken = self._stage.trouble, not self.seat.is_open
+            self._stage.host.close(self.seat, is_over=not (self.keep_s and trouble))
+            how = "stopped" if trouble else "failed" if is_broken else outcome
+            late, rested = self.seat.session.late, self.seat.session.rested
+            self._stage.diary.session_ends(self.session, how, late=late, rested=rested)
             self._stage.gallery.show(WatchEnded(session=self.session))
             self._stage.seats.pop(self.session, None)
             self._stage.conversations.pop(self.token, None)

@@ -17,13 +17,13 @@ from music.score import Score
 from music.time import Nanos, Tick
 from server.batch import IDLE_TOKENS, SHARED_TOKENS, Batch, Piece
 from server.journals import Journal
-from server.numbers import HostStatus, Numbers
+from server.numbers import HostCounts, HostStatus, Numbers
 from server.precedence import Precedence
 from server.seat import Emit, Heard, Job, Refused, Seat
 from streaming.messages import ClientHeartbeat, ErrorMessage, PlayerPart, ServerHeartbeat, Start
 from streaming.truth import Truth
 
-STOP_S: Final = 2.0  # the longest that `stop` waits for the engine
+STOP_S: Final = 1.0  # the longest that `stop` waits for the engine
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ class SessionHost:
         self._batch = Batch()
         self._numbers = Numbers()
         self._precedence = Precedence()
+        self._turn_began: Nanos | None = None  # None: the engine's thread rests
         self._failure: str | None = None
         self._has_news = False
         self._stopping = False
@@ -67,7 +68,7 @@ class SessionHost:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread. One that computes for longer than two seconds is left to die with the process."""
+        """End the thread. One that computes for longer than a second is left to die with the process."""
         with self._lock:
             self._stopping = True
             self._lock.notify()
@@ -178,7 +179,7 @@ class SessionHost:
 
     def status(self) -> HostStatus:
         with self._lock:
-            now = self._now()
+            now, began = self._now(), self._turn_began
             return HostStatus(
                 failure=self._failure,
                 sessions=len(self._seats),
@@ -190,7 +191,14 @@ class SessionHost:
                 reaction_p50_ns=self._numbers.reaction_ns(0.50),
                 reaction_p95_ns=self._numbers.reaction_ns(0.95),
                 reaction_p99_ns=self._numbers.reaction_ns(0.99),
+                silence_ns=0 if began is None else max(0, now - began),
             )
+
+    def counts(self) -> HostCounts:
+        with self._lock:
+            late = sum(seat.session.late for seat in self._seats)
+            rested = sum(seat.session.rested for seat in self._seats)
+            return self._numbers.counts(late=late, rested=rested, waiting=self._batch.waiting)
 
     # ---- engine thread --------------------------------------------------------------------------------
 
@@ -206,7 +214,8 @@ class SessionHost:
             ended = self._now()
         with self._lock:
             if work:
-                self._numbers.ran(sum(token is not None for token in tokens), began, ended)
+                appended = [len(job.step.append) for job in work]
+                self._numbers.ran_for_sessions(appended, sum(token is not None for token in tokens), began, ended)
                 self._accept(work, tokens)
             self._emit()
         return bool(work) or self._write_batch()
@@ -218,13 +227,15 @@ class SessionHost:
         began = self._now()
         drawn = self._batch.turn(self._engine, SHARED_TOKENS if self._seats else IDLE_TOKENS)
         with self._lock:
-            self._numbers.ran(drawn, began, self._now())
+            self._numbers.ran_for_pieces(drawn, began, self._now())
         return True
 
     def _loop(self) -> None:
         try:
             while not self._stopping:
+                self._turn_began = self._now()
                 if not self.turn():
+                    self._turn_began = None
                     self._rest()
         except Exception as error:
             self._fail(error)
@@ -317,6 +328,7 @@ class SessionHost:
                 if plan is not None:
                     for waited in seat.reactions_ns(plan, now):
                         self._numbers.reacted(waited)
+                    self._numbers.told(seat.margins_ns(plan, tick), len(plan.commit), len(plan.cancel))
                     seat.emit(plan)
 
     def _rest(self) -> None:
@@ -376,6 +388,8 @@ class SessionHost:
         if not seat.is_open:
             return
         seat.is_open = False
+        self._numbers.late += seat.session.late
+        self._numbers.rested += seat.session.rested
         self._seats.remove(seat)
         self._abandoned += seat.sequences
 

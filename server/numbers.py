@@ -6,9 +6,11 @@ from typing import Final
 
 from clients.times import percentile
 from music.time import Nanos
+from server.histogram import MARGINS, Counted, Histogram
 
 WINDOW: Final = Nanos(2_000_000_000)  # rates are of the last two seconds
 REACTIONS: Final = 1024  # percentiles are of this many answers
+BATCHES: Final = (1, 2, 4, 8, 16, 32, 64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,27 @@ class HostStatus:
     reaction_p50_ns: int | None  # of a human note: until it was reviewed; of a turn by itself: until its first note
     reaction_p95_ns: int | None
     reaction_p99_ns: int | None
+    silence_ns: int  # how long the turn that the engine is in has taken; 0 while it rests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostCounts:
+    """All that was counted since the start. Times are nanoseconds."""
+
+    tokens: int  # drawn
+    appended: int  # given to the network by sessions: what was played, and what it has drawn itself
+    planned: int  # notes told to players
+    committed: int  # of these, promised
+    cancelled: int  # of these, taken back before they sounded
+    late: int  # notes that came too late and were never played
+    rested: int  # times that a session rested because the engine could not keep up
+    waiting: int  # pieces that wait for the engine, now
+    decode: Counted  # runs of the engine in which no sequence was given more than one token
+    prefill: Counted  # all other runs for sessions
+    batch: Counted  # turns for pieces
+    batch_size: Counted  # sequences in a run for sessions
+    reaction: Counted
+    margin: Counted  # from the first telling of a note to its moment
 
 
 class Numbers:
@@ -33,6 +56,18 @@ class Numbers:
     def __init__(self) -> None:
         self.steps = 0
         self.tokens = 0
+        self.appended = 0
+        self.planned = 0
+        self.committed = 0
+        self.cancelled = 0
+        self.late = 0  # of sessions that are over, as is the next
+        self.rested = 0
+        self.decode = Histogram()
+        self.prefill = Histogram()
+        self.batch = Histogram()
+        self.batch_size = Histogram(BATCHES)
+        self.reaction = Histogram()
+        self.margin = Histogram(MARGINS)
         self._recent: deque[tuple[Nanos, int, int]] = deque()  # (ended at, tokens, nanoseconds of computing)
         self._reactions: deque[int] = deque(maxlen=REACTIONS)
 
@@ -42,8 +77,47 @@ class Numbers:
         self._recent.append((ended, tokens, ended - began))
         self._forget(ended)
 
+    def ran_for_sessions(self, appended: list[int], tokens: int, began: Nanos, ended: Nanos) -> None:
+        """`appended`: how many tokens each sequence was given."""
+        self.ran(tokens, began, ended)
+        self.appended += sum(appended)
+        self.batch_size.add(len(appended))
+        (self.decode if max(appended) <= 1 else self.prefill).add(ended - began)
+
+    def ran_for_pieces(self, tokens: int, began: Nanos, ended: Nanos) -> None:
+        self.ran(tokens, began, ended)
+        self.batch.add(ended - began)
+
+    def told(self, planned: list[int], committed: int, cancelled: int) -> None:
+        """`planned`: how long before its moment each new note was told of, in nanoseconds."""
+        self.planned += len(planned)
+        self.committed += committed
+        self.cancelled += cancelled
+        for margin in planned:
+            self.margin.add(margin)
+
     def reacted(self, nanos: int) -> None:
         self._reactions.append(nanos)
+        self.reaction.add(nanos)
+
+    def counts(self, *, late: int, rested: int, waiting: int) -> HostCounts:
+        """`late` and `rested` are those of sessions that play."""
+        return HostCounts(
+            tokens=self.tokens,
+            appended=self.appended,
+            planned=self.planned,
+            committed=self.committed,
+            cancelled=self.cancelled,
+            late=self.late + late,
+            rested=self.rested + rested,
+            waiting=waiting,
+            decode=self.decode.counted(),
+            prefill=self.prefill.counted(),
+            batch=self.batch.counted(),
+            batch_size=self.batch_size.counted(),
+            reaction=self.reaction.counted(),
+            margin=self.margin.counted(),
+        )
 
     def tokens_per_second(self, now: Nanos) -> float:
         self._forget(now)

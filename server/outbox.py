@@ -23,7 +23,7 @@ class Outbox:
         self._limit = limit
         self._waiting: deque[str | bytes] = deque()
         self._news = asyncio.Event()
-        self._code = 1000
+        self.code = 1000  # that it closes, or has closed, with
         self._reason = ""
 
     @property
@@ -45,7 +45,7 @@ class Outbox:
         """Close the connection after what waits. The first end is the one that counts."""
         if self.ended.is_set():
             return
-        self._code = code
+        self.code = code
         self._reason = reason.encode()[:LONGEST_REASON].decode(errors="ignore")
         self.ended.set()
         self._news.set()
@@ -56,7 +56,7 @@ class Outbox:
             while not await self._sent_all():
                 await self._news.wait()
                 self._news.clear()
-            await self._websocket.close(self._code, self._reason)
+            await self._websocket.close(self.code, self._reason)
         except (WebSocketDisconnect, RuntimeError):  # starlette's ways to say that the client has left
             self.end(1000)
 

@@ -196,6 +196,11 @@ class Seat:
             self._owed_since = None
         return [now - each for each in since]
 
+    def margins_ns(self, plan: Plan, tick: Tick) -> list[int]:
+        """How long before its moment each new note of `plan` is told of, at `tick`; negative: it is too late."""
+        ns_per_tick = self._seconds_per_tick * 1e9
+        return [round((note.tick - tick) * ns_per_tick) for note in plan.add]
+
     def rest_s(self, now: Nanos) -> float | None:
         """How long the session needs nothing; None: until a message comes."""
         tick = self.tick_at(now)

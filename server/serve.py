@@ -1,13 +1,13 @@
 """`tradefours serve`: a socket, an engine, the app, and a clean end. Knows no route and no model."""
 
 import errno
-import logging
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Final, NamedTuple
 
 import uvicorn
@@ -16,13 +16,15 @@ from clients.live import tradefours_version
 from model.engine.work import Engine
 from music.errors import BadSetting, TradefoursError
 from server.app import build_app
+from server.drain import Drain
+from server.logs import logging_as
 from server.settings import Settings
-from server.stage import Stage
+from server.stage import STOPPING, Stage
 
 LARGEST_MESSAGE: Final = 64 * 1024
 SEND_BUFFER: Final = 64 * 1024  # small, so that a client that does not read is found out in seconds, not minutes
 PING_S: Final = 5.0
-SHUTDOWN_S: Final = 3
+SHUTDOWN_S: Final = 1  # for requests that are answered just now; clients have had their time
 CONNECTIONS: Final = 512
 SWITCH_S: Final = 0.001  # so that a note waits 1 ms at most for Python in the engine's thread, not 5
 
@@ -39,7 +41,11 @@ LoadEngine = Callable[[Settings], LoadedEngine]
 
 def serve(settings: Settings, load_engine: LoadEngine, *, on_ready: Callable[[str], None] = lambda netloc: None) -> int:
     """Serve until SIGTERM or Ctrl-C. Returns the exit code; `on_ready` gets host:port, once clients may come."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    with logging_as(settings.log_format, settings.log_level, sys.stderr):
+        return _serve(settings, load_engine, on_ready)
+
+
+def _serve(settings: Settings, load_engine: LoadEngine, on_ready: Callable[[str], None]) -> int:
     try:
         # Only to be told early of a port that is taken: who listens should answer at once, and loading takes seconds.
         listen(settings.host, settings.port).close()
@@ -117,14 +123,19 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._stage = stage
         self._announce = announce
+        self._drain = Drain(stage)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._stage.clear("the server is stopping")
+        await self._stage.clear(STOPPING)
         await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._drain.hear(sig)
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

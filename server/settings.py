@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from clients.access import KEY_VARIABLE, AccessKey, checked_key, read_keys
 from music.errors import BadSetting
+from server.logs import Format, Level
 
 PREFIX = "TRADEFOURS_"
 AUTO: Final = "auto"
@@ -67,6 +68,11 @@ class Settings(BaseModel):
     max_generations: int = Field(default=128, ge=1, le=10_000, description="Generations that wait or are written.")
     generations_hours: int = Field(default=24, ge=1, le=8760, description="Their results can be had for so long.")
     generations_mb: int = Field(default=512, ge=1, le=1_000_000, description="Size of the results; the oldest go.")
+
+    log_format: Format = Field(
+        default="text", description="How the log is written: text for people, json for machines."
+    )
+    log_level: Level = Field(default="info", description="The least of what is logged: debug, info, warning or error.")
 
     @model_validator(mode="after")
     def _public_on_purpose_only(self) -> Self:

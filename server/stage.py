@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from clients.live import tradefours_version
+from server.diary import Diary
 from server.host import SessionHost
 from server.journals import Journals
 from server.seat import Seat
 from server.settings import Settings
+from server.traffic import Traffic
+from server.vitals import Vitals
 from server.watch import Gallery, WatchStatus
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 REMEMBERED: Final = 64  # sessions whose recordings can be had
 GOODBYE_S: Final = 1.5  # clients have this long to take their leave
+ANSWERS_NS: Final = 5_000_000_000  # an engine that computes for longer in one turn is stuck
+STOPPING: Final = "the server is stopping"
 
 
 class Leaving(Protocol):
@@ -37,16 +42,28 @@ class Stage:
     weights: str = ""  # their fingerprint
     journals: Journals | None = None
     jobs: "Jobs | None" = None
+    diary: Diary = field(default_factory=Diary)
+    traffic: Traffic = field(default_factory=Traffic)
+    vitals: Vitals = field(init=False)
     is_closing: bool = False
+    is_put_away: bool = False  # nothing that is to be kept is in memory alone
     connections: set[Leaving] = field(default_factory=set)
     seats: dict[str, Seat] = field(default_factory=dict)  # of the live sessions, by their names
     conversations: dict[str, "Conversation"] = field(default_factory=dict)  # those with a session, by their tokens
     played: dict[str, Seat] = field(default_factory=dict)  # the newest, live or over, for their recordings
 
+    def __post_init__(self) -> None:
+        self.vitals = Vitals(self.host)
+
     @property
     def trouble(self) -> str | None:
         """Why nobody can play; None while all is well."""
-        return "the server is stopping" if self.is_closing else self.host.status().failure
+        if self.is_closing:
+            return STOPPING
+        status = self.host.status()
+        if status.failure is None and status.silence_ns > ANSWERS_NS:
+            return f"the engine has not answered for {status.silence_ns / 1e9:.0f} s"
+        return status.failure
 
     @property
     def about(self) -> dict[str, str]:
@@ -81,6 +98,8 @@ class Stage:
         if self.jobs:
             self.jobs.let_go()
         leaving = list(self.connections)
+        if leaving:
+            self.diary.goaway(len(leaving), reason)
         for connection in leaving:
             connection.say_goodbye(reason)
         waits = [asyncio.create_task(connection.gone.wait()) for connection in leaving]
@@ -88,6 +107,8 @@ class Stage:
             _, late = await asyncio.wait(waits, timeout=GOODBYE_S)
             for task in late:
                 task.cancel()
+        for talk in list(self.conversations.values()):  # those that wait for a lost client, too
+            talk.leave()
 
 
 def _milliseconds(nanos: int | None) -> float | None:

@@ -22,6 +22,7 @@ from music.files import read_midi, write_midi
 from music.score import Note
 from server.batch import Piece
 from server.composing import Order, prepare, score_of
+from server.diary import Diary
 from server.host import SessionHost
 from server.rest.problems import Problem
 from server.rest.store import FILE, Row, Store
@@ -46,6 +47,7 @@ class Job:
     reason: str | None = None
     pieces: dict[int, Piece] = field(default_factory=dict)  # at the engine
     changed: asyncio.Event = field(default_factory=asyncio.Event)  # another one after every change
+    began_ns: int = field(default_factory=time.monotonic_ns)  # in this server
 
     def tell(self) -> None:
         changed, self.changed = self.changed, asyncio.Event()
@@ -60,8 +62,18 @@ class Job:
 
 class Jobs:
     def __init__(
-        self, folder: Path, host: SessionHost, *, model: str, weights: str, most: int, hours: int, mb: int
+        self,
+        folder: Path,
+        host: SessionHost,
+        diary: Diary,
+        *,
+        model: str,
+        weights: str,
+        most: int,
+        hours: int,
+        mb: int,
     ) -> None:
+        self._diary = diary
         self._folder, self._host, self._model, self._weights = folder, host, model, weights
         self._most, self._hours, self._mb = most, hours, mb
         self._jobs: dict[str, Job] = {}  # in the order in which they are written
@@ -88,6 +100,12 @@ class Jobs:
             for row, done in await self._on(self._disk, store.unfinished):
                 self._begin(Job(row, GenerationRequest.model_validate_json(row.request), set(done)))
 
+    def by_status(self) -> dict[str, int]:
+        """How many of those that have not ended wait, and how many are written. Any thread."""
+        jobs = list(self._jobs.values())
+        running = sum(job.status == "running" for job in jobs)
+        return {"queued": len(jobs) - running, "running": running}
+
     def let_go(self) -> None:
         """Nobody waits any longer."""
         self._is_closing = True
@@ -99,6 +117,7 @@ class Jobs:
         self.let_go()
         for job in self._jobs.values():
             _give_up(job)
+            self._diary.job(job.row.id, "put_back")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -229,6 +248,7 @@ class Jobs:
 
     def _begin(self, job: Job) -> None:
         self._jobs[job.row.id] = job
+        self._diary.job(job.row.id, "queued")
         self._news.set()
 
     async def _feed(self) -> None:
@@ -267,6 +287,7 @@ class Jobs:
 
         job.pieces = {number: piece(number) for number in range(1, row.variations + 1) if number not in job.done}
         self._host.write(list(job.pieces.values()))
+        self._diary.job(row.id, "running")
         job.tell()
 
     def _written(self, job: Job, number: int, got: list[Note] | Exception) -> None:
@@ -308,7 +329,8 @@ class Jobs:
     def _forget(self, job: Job) -> None:
         """Its end is on disk."""
         job.pieces.clear()
-        self._jobs.pop(job.row.id, None)
+        if self._jobs.pop(job.row.id, None):
+            self._diary.job(job.row.id, job.status, reason=job.reason, took_ns=time.monotonic_ns() - job.began_ns)
         job.tell()
         self._news.set()
 

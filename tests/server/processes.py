@@ -19,11 +19,11 @@ sys.exit(serve(Settings(**json.loads(sys.argv[1])), load_engine))
 
 
 @contextmanager
-def server_process(port: int, **settings: object) -> Iterator[subprocess.Popen[str]]:
+def server_process(port: int, *, stderr: int | None = None, **settings: object) -> Iterator[subprocess.Popen[str]]:
     """It listens, and it can be played."""
     chosen = json.dumps({"port": port, "model": "tiny", **settings}, default=str)
     command = [sys.executable, "-c", PROGRAM, chosen]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline().startswith("Tradefours")

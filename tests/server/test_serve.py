@@ -79,7 +79,9 @@ async def test_a_wish_to_stop_is_told_to_every_player_and_the_exit_code_is_0(wis
             assert process.wait(PATIENCE_S) == 0
             assert time.monotonic() - began < 5
         assert process.stderr is not None
-        assert process.stderr.read() == ""
+        told = [line.split(" session=")[0].split(" clients=")[0] for line in process.stderr.read().splitlines()]
+        events = ["session begins", "clients are told to go", "session ends"]
+        assert told == [f"INFO server: {event}" for event in events]
 
 
 def test_a_taken_port_is_one_sentence_and_exit_code_1() -> None:
