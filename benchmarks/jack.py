@@ -19,17 +19,18 @@ class JackFailed(TradefoursError):
 
 
 @contextmanager
-def private_jack(log: Path) -> Iterator[dict[str, str]]:
+def private_jack(log: Path, *, waits: bool = True) -> Iterator[dict[str, str]]:
     """Run jackd with the dummy driver and yield the environment in which programs reach it.
 
+    `waits` for clients that are late. Otherwise, as JACK does where nobody asks for more, it goes on without them.
     Its name is new each time: a quick restart under an old name meets dead sockets.
     """
     name = f"test{uuid.uuid4().hex[:12]}"
     env = {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
     realtime = ["-R", "-P10"] if _may_run_realtime() else ["-r"]
-    # Synchronous (-S): otherwise MIDI events are lost whenever a client wakes up late.
+    flags = [*realtime, *(["-S"] if waits else [])]  # synchronous: events of a client that wakes up late are not lost
     # The first -p is the number of ports, small so that it fits a container's /dev/shm; the second is the period.
-    command = ["jackd", "-n", name, *realtime, "-p64", "-S", "-d", "dummy", "-r", "48000", "-p", str(PERIOD_FRAMES)]
+    command = ["jackd", "-n", name, *flags, "-p64", "-d", "dummy", "-r", "48000", "-p", str(PERIOD_FRAMES)]
     server = None
     try:
         with _running(command, env, log) as server:

@@ -14,6 +14,7 @@ and reports JSON lines on stdout: `{"ready": true, "port": ...}`, `{"played": id
 """
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -205,7 +206,9 @@ def main() -> int:
 def _open(name: str, *, virtual: bool, api: str | None, exact: bool) -> OutputPort | JackPort:
     """`exact`: to the sample, where that can be had."""
     if exact and virtual and choose_api(api) == "jack":
-        sys.setswitchinterval(0.0001)  # JACK's thread must not wait for ours beyond its cycle
+        # JACK's thread must not wait for ours beyond its cycle.
+        sys.setswitchinterval(0.0001)
+        gc.freeze()
         refuse_twin(name, "jack")
         return JackPort(name)
     return open_output(name, virtual=virtual, api=api)
