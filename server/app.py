@@ -22,6 +22,7 @@ from server.guard import Guard, Names
 from server.health import add_health
 from server.host import SessionHost
 from server.journals import Journals
+from server.limits import Turnstile
 from server.rest.jobs import Jobs
 from server.rest.problems import Problem, add_problems
 from server.rest.routes import add_rest, answers
@@ -80,9 +81,10 @@ def build_app(
 
 
 def _add_guards(app: FastAPI, settings: Settings) -> None:
-    """The last is the outermost: names first, then leave for other sites' pages, then keys."""
+    """The last is the outermost: names first, then leave for other sites' pages, then keys, then how many."""
     keys, origins = Keys(settings.access_keys()), frozenset(settings.allow_origin)
     page = frozenset(f"/{file.relative_to(PAGE).as_posix()}" for file in PAGE.rglob("*") if file.is_file())
+    app.add_middleware(Turnstile, most=settings.max_sessions + settings.max_watchers)
     app.add_middleware(Door, keys=keys, open_paths=page | {"/"})
     document_keys(app, keys)
     if origins:
@@ -95,10 +97,18 @@ def _add_guards(app: FastAPI, settings: Settings) -> None:
 def _jobs(stage: Stage) -> Jobs:
     settings = stage.settings
     folder = settings.generations or user_state_path("tradefours") / "generations" / str(settings.port)
+    most, each = settings.max_generations, settings.max_generations_each
     hours, mb = settings.generations_hours, settings.generations_mb
-    most = settings.max_generations
     return Jobs(
-        folder, stage.host, stage.diary, model=stage.model, weights=stage.weights, most=most, hours=hours, mb=mb
+        folder,
+        stage.host,
+        stage.diary,
+        model=stage.model,
+        weights=stage.weights,
+        most=most,
+        each=each,
+        hours=hours,
+        mb=mb,
     )
 
 
@@ -153,7 +163,8 @@ def _add_sockets(app: FastAPI, stage: Stage) -> None:
         # A browser that offers any subprotocol, to hold its key, wants one back.
         offered = websocket.scope["subprotocols"]
         await websocket.accept(JSON_WIRE.subprotocol if JSON_WIRE.subprotocol in offered else None)
-        await _until_gone(stage, WatchConnection(websocket, stage.gallery, stage.settings.outbox_messages))
+        limits = stage.settings.outbox_messages, stage.settings.messages_per_s
+        await _until_gone(stage, WatchConnection(websocket, stage.gallery, *limits))
 
 
 async def _until_gone(stage: Stage, connection: LiveConnection | WatchConnection) -> None:

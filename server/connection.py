@@ -15,8 +15,10 @@ from clients.live import tradefours_version
 from music.errors import TradefoursError
 from server.complaint import complaint
 from server.conversation import Conversation
+from server.door import caller_of
+from server.limits import Rate
 from server.outbox import TOO_SLOW, Outbox
-from server.seat import Heard, Refused
+from server.seat import SAID_AGAIN, Heard, Refused
 from server.stage import Stage
 from server.watch import WatchNote
 from streaming.messages import (
@@ -40,7 +42,7 @@ from streaming.messages import (
 from streaming.wire import JSON_WIRE, BadFrame, Wire, unpack
 
 LEFT, STOPPING, FULL, BROKEN, SILENT = 1000, 1012, 1013, 1011, 4408
-CLOSE_CODES: Final = {"full": FULL, "flood": TOO_SLOW}  # of fatal errors; every other one is BROKEN
+CLOSE_CODES: Final = {"full": FULL, "flood": TOO_SLOW, "idle": SILENT}  # of fatal errors; every other one is BROKEN
 LAST_WORDS_S: Final = 2.0  # a client that does not read has this long to take the close frame
 
 log = logging.getLogger(__name__)
@@ -57,9 +59,11 @@ class LiveConnection:
         self._outbox = Outbox(websocket, stage.settings.outbox_messages)
         self._loop = asyncio.get_running_loop()
         self._hello_by = self._loop.time() + stage.settings.hello_timeout_s
+        self._start_by = self._loop.time() + stage.settings.start_timeout_s
+        self._rate = Rate(stage.settings.messages_per_s, self._loop.time())
         self._greeted = False
         self._is_lost = False  # the connection, without anybody's will
-        self._talk = Conversation(stage, wire, self._on_session_error)
+        self._talk = Conversation(stage, wire, self._on_session_error, caller_of(websocket.scope))
         self._talk.outbox = self._outbox
 
     def say_goodbye(self, reason: str) -> None:
@@ -113,6 +117,7 @@ class LiveConnection:
 
     async def _hear(self, text: str | None, packed: bytes | None) -> None:
         try:
+            self._check_patience(len(text or packed or ""))
             await self._answer(self._read(text, packed))
         except ValidationError as error:
             code, reason = complaint(error)
@@ -121,6 +126,20 @@ class LiveConnection:
             self._complain(error.code, str(error), fatal=error.fatal)
         except TradefoursError as error:
             self._complain("bad_setting", str(error))
+
+    def _check_patience(self, size: int) -> None:
+        """Of ours, with a client that says too much, or never plays. Raises Refused."""
+        now, settings = self._loop.time(), self._stage.settings
+        pace = self._rate.take(size, now)
+        too_many = f"expected at most {settings.messages_per_s} messages a second in the long run, got more"
+        if pace == "too_fast":
+            raise Refused("flood", too_many, fatal=True)
+        if pace == "fast":
+            self._complain("too_fast", too_many)
+        if self._talk.seat is not None:
+            self._start_by = now + settings.start_timeout_s
+        elif now > self._start_by:
+            raise Refused("idle", f"expected start within {settings.start_timeout_s:g} s, got none", fatal=True)
 
     def _read(self, text: str | None, packed: bytes | None) -> ClientMessage:
         if self._wire.is_binary:
@@ -165,6 +184,7 @@ class LiveConnection:
         self._talk = known
         known.keep_s = hello.keep_s
         known.complain = self._on_session_error
+        self._rate.grant(SAID_AGAIN)
         known.go_on(self._outbox, self._wire, self._welcome(known, resumed=True), hello.last_seq)
 
     async def _known(self, hello: Hello) -> Conversation | None:
@@ -173,7 +193,7 @@ class LiveConnection:
             return known
         with suppress(Refused):  # no place: then it begins anew, and is told so where it starts
             return await Conversation.revived(
-                self._stage, self._wire, self._on_session_error, hello.resume, hello.last_seq
+                self._stage, self._wire, self._on_session_error, self._talk.caller, hello.resume, hello.last_seq
             )
         return None
 

@@ -24,8 +24,9 @@ REMEMBERED: Final = 1024
 
 
 class Conversation:
-    def __init__(self, stage: Stage, wire: Wire, complain: Callable[[ErrorMessage], None]) -> None:
-        """`complain` is told of errors of the session."""
+    def __init__(self, stage: Stage, wire: Wire, complain: Callable[[ErrorMessage], None], caller: str) -> None:
+        """`complain` is told of errors of the session. `caller`: by which key or from where the client came."""
+        self.caller = caller
         self.session = secrets.token_hex(4)
         self.token = secrets.token_urlsafe(16)
         self.keep_s = 0.0  # so long the session waits for a client whose connection was lost
@@ -49,7 +50,7 @@ class Conversation:
 
     @classmethod
     async def revived(
-        cls, stage: Stage, wire: Wire, complain: Callable[[ErrorMessage], None], token: str, last_seq: int
+        cls, stage: Stage, wire: Wire, complain: Callable[[ErrorMessage], None], caller: str, token: str, last_seq: int
     ) -> "Conversation | None":
         """One that another server's end cut off: its session goes on by its journal. Raises Refused without a place."""
         found = await asyncio.to_thread(stage.journals.find, token) if stage.journals else None
@@ -57,7 +58,7 @@ class Conversation:
             return None
         truth = found.truth
         truth.go_on()
-        self = cls(stage, wire, complain)
+        self = cls(stage, wire, complain, caller)
         self.session, self.token, self.keep_s = found.session, token, found.about["keep_s"]
         self.heard_seq, self._seq, self._starts = truth.heard_seq, last_seq + 1, found.number
         journal = stage.journals.go_on(found, stage.about)
@@ -134,7 +135,8 @@ class Conversation:
         try:
             seat = self._open(start, number, journal)
         except Refused as refused:
-            waiting = next((each for each in self._stage.conversations.values() if each.outbox is None), None)
+            sessions = self._own_sessions if self._has_enough else list(self._stage.conversations.values())
+            waiting = next((each for each in sessions if each.outbox is None), None)
             if refused.code != "full" or waiting is None:
                 raise
             waiting.leave("gave_way")  # whoever is here goes before who may come back
@@ -144,7 +146,20 @@ class Conversation:
         self._sit(seat, start)
         self._stage.diary.session_begins(self.session, start)
 
+    @property
+    def _own_sessions(self) -> list["Conversation"]:
+        """This caller's others."""
+        return [each for each in self._stage.conversations.values() if each.caller == self.caller and each is not self]
+
+    @property
+    def _has_enough(self) -> bool:
+        most = self._stage.settings.max_sessions_each
+        return most is not None and len(self._own_sessions) >= most
+
     def _open(self, start: Start, number: int, journal: Journal | None) -> Seat:
+        if self._has_enough:
+            most = self._stage.settings.max_sessions_each
+            raise Refused("full", f"expected at most {most} players of {self.caller}, got one more", fatal=True)
         return self._stage.host.open(start, self._emitter(number), instead_of=self._own_seat, journal=journal)
 
     def _sit(self, seat: Seat, start: Start) -> None:

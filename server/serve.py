@@ -20,6 +20,7 @@ from server.drain import Drain
 from server.logs import logging_as
 from server.settings import Settings
 from server.stage import STOPPING, Stage
+from server.wire_guard import GuardedHttp, GuardedWebSocket
 
 LARGEST_MESSAGE: Final = 64 * 1024
 SEND_BUFFER: Final = 64 * 1024  # small, so that a client that does not read is found out in seconds, not minutes
@@ -106,6 +107,8 @@ def uvicorn_config(app: Any) -> uvicorn.Config:
         log_config=None,
         log_level="warning",
         access_log=False,
+        http=GuardedHttp,
+        ws=GuardedWebSocket,
         ws_max_size=LARGEST_MESSAGE,
         ws_per_message_deflate=False,
         ws_ping_interval=PING_S,

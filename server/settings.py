@@ -52,9 +52,16 @@ class Settings(BaseModel):
         default=1, ge=1, le=256, description="Processor threads of the torch engine; the others have one."
     )
     max_sessions: int = Field(default=4, ge=1, le=256, description="Players at once; one more is refused.")
+    max_sessions_each: int | None = Field(
+        default=None, ge=1, description="Of them with one key, or where there are no keys from one address."
+    )
     max_watchers: int = Field(default=16, ge=0, le=256, description="Pages that watch at once.")
     hello_timeout_s: float = Field(default=2.0, gt=0, le=60, description="A client says hello within this time.")
+    start_timeout_s: float = Field(
+        default=300.0, gt=0, le=86_400, description="A client that is connected plays within this time."
+    )
     silence_timeout_s: float = Field(default=3.0, gt=0, le=60, description="A client silent for so long is gone.")
+    messages_per_s: int = Field(default=200, ge=10, le=100_000, description="Messages of a client, in the long run.")
     inbox_messages: int = Field(default=256, ge=1, le=65536, description="Messages of a client that may wait.")
     outbox_messages: int = Field(default=256, ge=16, le=65536, description="Messages to a client that may wait.")
     journal: Path | None = Field(
@@ -66,6 +73,9 @@ class Settings(BaseModel):
         default=None, description="Folder to keep generations in; None: the user's own state folder, one for each port."
     )
     max_generations: int = Field(default=128, ge=1, le=10_000, description="Generations that wait or are written.")
+    max_generations_each: int | None = Field(
+        default=None, ge=1, description="Of them with one key, or where there are no keys from one address."
+    )
     generations_hours: int = Field(default=24, ge=1, le=8760, description="Their results can be had for so long.")
     generations_mb: int = Field(default=512, ge=1, le=1_000_000, description="Size of the results; the oldest go.")
 

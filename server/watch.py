@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.websockets import WebSocket
 
-from server.outbox import Outbox
+from server.limits import Rate
+from server.outbox import TOO_SLOW, Outbox
 from streaming.messages import Plan, PlayedNote, Start
 
 STATUS_EVERY_S = 0.25
@@ -112,10 +113,11 @@ class Gallery:
 class WatchConnection:
     """One page that watches."""
 
-    def __init__(self, websocket: WebSocket, gallery: Gallery, limit: int) -> None:
+    def __init__(self, websocket: WebSocket, gallery: Gallery, limit: int, messages_per_s: int) -> None:
         self.gone = asyncio.Event()
         self._websocket = websocket
         self._gallery = gallery
+        self._messages_per_s = messages_per_s
         self._outbox = Outbox(websocket, limit)
 
     def say_goodbye(self, reason: str) -> None:
@@ -140,6 +142,10 @@ class WatchConnection:
             self.gone.set()
 
     async def _listen(self) -> None:
-        while (await self._websocket.receive())["type"] != "websocket.disconnect":
-            pass
+        loop = asyncio.get_running_loop()
+        rate = Rate(self._messages_per_s, loop.time())
+        while (frame := await self._websocket.receive())["type"] != "websocket.disconnect":
+            if rate.take(len(frame.get("text") or frame.get("bytes") or ""), loop.time()) == "too_fast":
+                self._outbox.end(TOO_SLOW, "expected a watcher that says little, got a flood")
+                return
         self._outbox.end(1000)

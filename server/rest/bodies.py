@@ -1,5 +1,6 @@
 """The body of a request for a generation: read under limits, in each of its three forms. Knows no job."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from streaming.generations import GenerationOptions, GenerationRequest
 
 MOST_JSON: Final = 2**20
 MOST_MIDI: Final = 4 * 2**20
+BODY_S: Final = 60.0
 FORM_EXTRA: Final = 64 * 2**10  # of a form, beside its file
 MIDI_TYPES: Final = ("audio/midi", "audio/mid", "audio/x-midi", "application/x-midi")
 LISTS: Final = frozenset({"parts", "programs"})
@@ -55,12 +57,18 @@ def _checked(validate: Any, given: object, **options: Any) -> GenerationRequest:
 
 
 async def _limited(request: Request, most: int) -> bytes:
-    """Never more in memory than `most`, whatever is sent or claimed."""
+    """Never more in memory than `most`, nor longer than a minute, whatever is sent or claimed."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise Problem(413, "too_large", f"expected a body of at most {most} bytes, got more")
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise Problem(413, "too_large", f"expected a body of at most {most} bytes, got more")
+    except TimeoutError:
+        raise Problem(
+            408, "too_slow", f"expected the body within {BODY_S:g} s, got a part", connection="close"
+        ) from None
     return bytes(body)
 
 

@@ -9,6 +9,7 @@ import json
 import logging
 import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
@@ -45,6 +46,7 @@ class Job:
     done: set[int]
     status: GenerationStatus = "queued"
     reason: str | None = None
+    caller: str = ""  # of those that an earlier server has left nobody knows
     pieces: dict[int, Piece] = field(default_factory=dict)  # at the engine
     changed: asyncio.Event = field(default_factory=asyncio.Event)  # another one after every change
     began_ns: int = field(default_factory=time.monotonic_ns)  # in this server
@@ -70,14 +72,16 @@ class Jobs:
         model: str,
         weights: str,
         most: int,
+        each: int | None,
         hours: int,
         mb: int,
     ) -> None:
+        """`most` may wait or be written, `each` of one caller's."""
         self._diary = diary
         self._folder, self._host, self._model, self._weights = folder, host, model, weights
-        self._most, self._hours, self._mb = most, hours, mb
+        self._most, self._each, self._hours, self._mb = most, each, hours, mb
         self._jobs: dict[str, Job] = {}  # in the order in which they are written
-        self._admitting = 0
+        self._admitting = Counter[str]()  # by callers
         self._is_closing = False
         self._news = asyncio.Event()
         self._disk = ThreadPoolExecutor(1, "generations")
@@ -128,19 +132,19 @@ class Jobs:
 
     # ---- what clients ask --------------------------------------------------------------------------------
 
-    async def ask(self, request: GenerationRequest, midi: bytes | None, key: str | None) -> Generation:
+    async def ask(self, request: GenerationRequest, midi: bytes | None, key: str | None, caller: str) -> Generation:
         """Raises Problem."""
         if request.model not in ("", self._model):
             raise Problem(422, "bad_model", f"expected the network {self._model}, got {request.model!r}")
-        if len(self._jobs) + self._admitting >= self._most:
-            raise Problem(
-                429, "full", f"expected fewer than {self._most} generations that wait, got one more", retry_after="10"
-            )
-        self._admitting += 1  # counted before anything waits, so that many at once are not too many
+        self._check_room(len(self._jobs) + self._admitting.total(), self._most)
+        own = sum(job.caller == caller for job in self._jobs.values())
+        self._check_room(own + self._admitting[caller], self._each)
+        self._admitting[caller] += 1  # counted before anything waits, so that many at once are not too many
         try:
-            return await self._admit(request, midi, key)
+            return await self._admit(request, midi, key, caller)
         finally:
-            self._admitting -= 1
+            self._admitting[caller] -= 1
+            self._admitting += Counter()  # forget who asks for nothing
 
     async def find(self, id: str) -> Generation:
         """Raises Problem where there is none, or none any more."""
@@ -207,9 +211,14 @@ class Jobs:
             return Problem(409, "failed", f"expected a generation that succeeded, got one that failed: {seen.reason}")
         return Problem(409, "not_ready", f"expected a finished piece, got one that is {seen.status}", retry_after="1")
 
+    def _check_room(self, waiting: int, most: int | None) -> None:
+        if most is not None and waiting >= most:
+            reason = f"expected fewer than {most} generations that wait, got one more"
+            raise Problem(429, "full", reason, retry_after="10")
+
     # ---- inside ------------------------------------------------------------------------------------------
 
-    async def _admit(self, request: GenerationRequest, midi: bytes | None, key: str | None) -> Generation:
+    async def _admit(self, request: GenerationRequest, midi: bytes | None, key: str | None, caller: str) -> Generation:
         store = await self._writable()
         asked = await self.read(lambda: json.dumps(request.model_dump(mode="json"), sort_keys=True))
         fingerprint = sha256(asked.encode() + b"\0" + (midi or b"")).hexdigest()
@@ -224,7 +233,7 @@ class Jobs:
         added = await self._on(self._disk, store.add, row, key, time.time())
         if not added and key is not None and (known := await self._known(store, key, fingerprint)):  # twice at once
             return known
-        job = Job(row, request, set())
+        job = Job(row, request, set(), caller=caller)
         self._begin(job)
         return job.seen(len(self._jobs) - 1)
 

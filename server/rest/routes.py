@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import Field
 from starlette.background import BackgroundTask
 
+from server.door import caller_of
 from server.rest.bodies import read_request
 from server.rest.examples import REQUEST_BODY
 from server.rest.jobs import Jobs
@@ -80,7 +81,7 @@ def _add_generations(app: FastAPI, jobs: Jobs) -> None:
         "/v1/generations",
         status_code=202,
         responses=answers(
-            400, 403, 413, 415, 422, 429, 503, model=Generation, description="It ended while you waited."
+            400, 403, 408, 413, 415, 422, 429, 503, model=Generation, description="It ended while you waited."
         ),
         openapi_extra={"requestBody": REQUEST_BODY},
     )
@@ -96,7 +97,7 @@ def _add_generations(app: FastAPI, jobs: Jobs) -> None:
     ) -> Generation:
         """Ask for music: a prompt and options. Options may stand in the query, too; the body goes first."""
         wanted, midi = await read_request(request, options, jobs)
-        seen = await jobs.ask(wanted, midi, idempotency_key)
+        seen = await jobs.ask(wanted, midi, idempotency_key, caller_of(request.scope))
         if wait := _wait_s(prefer):
             seen = await jobs.wait(seen.id, wait)
             response.headers["preference-applied"] = f"wait={wait}"

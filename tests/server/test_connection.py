@@ -277,7 +277,7 @@ async def test_a_client_that_is_cut_off_leaves_no_session_behind(running: Runnin
 
 
 async def test_a_client_that_does_not_read_is_closed_with_4008_and_the_others_play_on() -> None:
-    with run_server(outbox_messages=64) as running:
+    with run_server(outbox_messages=64, messages_per_s=100_000) as running:
         async with running.playing() as deaf, running.playing(mode="duet") as other:
             deaf.transport.pause_reading()
             raw = deaf.transport.get_extra_info("socket")

@@ -248,7 +248,7 @@ async def test_a_guest_who_was_cut_off_may_join_again(running: Running) -> None:
 
 async def test_tokens_wait_for_a_client_that_is_behind_and_come_as_one(running: Running) -> None:
     told: list[Any] = []
-    talk = Conversation(running.stage, JSON_WIRE, told.append)
+    talk = Conversation(running.stage, JSON_WIRE, told.append, "a test")
     talk.seat = cast(Any, object())
     outbox = talk.outbox = Outbox(cast(Any, None), 8)  # nobody sends
     for i in range(100):
