@@ -13,7 +13,7 @@ from streaming.messages import Start
 
 OUTCOMES: Final = ("left", "lost", "replaced", "gave_way", "sent_away", "failed", "stopped")  # of a session
 REMEMBERED_BY: Final = ("memory", "journal")
-REFUSALS: Final = ("full", "flood", "silence", "stopping", "engine_failed", "session_failed")  # the usual ones
+REFUSALS: Final = ("full", "flood", "silence", "idle", "stopping", "engine_failed", "session_failed")  # the usual ones
 JOB_ENDS: Final = ("succeeded", "failed", "cancelled")
 EVERY_NS: Final = 1_000_000_000  # of refusals of one kind one line a second, at most: who is refused may try again
 

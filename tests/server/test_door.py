@@ -50,7 +50,7 @@ def packed(key: str | bytes) -> Subprotocol:
 
 
 @pytest.mark.parametrize(
-    "path", ["/ready", "/v1/models", "/v1/sessions", "/v1/generations", "/openapi.json", "/nothing"]
+    "path", ["/ready", "/metrics", "/v1/models", "/v1/sessions", "/v1/generations", "/openapi.json", "/nothing"]
 )
 def test_without_a_key_all_but_health_is_refused(locked: Running, path: str) -> None:
     for method in ("GET", "POST", "DELETE", "OPTIONS"):
