@@ -78,10 +78,7 @@ class Settings(BaseModel):
     )
     generations_hours: int = Field(default=24, ge=1, le=8760, description="Their results can be had for so long.")
     generations_mb: int = Field(default=512, ge=1, le=1_000_000, description="Size of the results; the oldest go.")
-
-    log_format: Format = Field(
-        default="text", description="How the log is written: text for people, json for machines."
-    )
+    log_format: Format = Field(default="text", description="Lines of the log: text for people, json for machines.")
     log_level: Level = Field(default="info", description="The least of what is logged: debug, info, warning or error.")
 
     @model_validator(mode="after")
