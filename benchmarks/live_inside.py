@@ -19,7 +19,7 @@ from benchmarks.live_figures import MODES, SEED, Measured
 from benchmarks.performance import Phrase, edges, messages, pauses_until, phrases
 from benchmarks.time_bar import time_bar
 from clients.held_keys import HeldKeys
-from clients.player_side import PlayerSide
+from clients.player_side import PlayerSide, channels_of
 from clients.port_process import QUIT, Lines, Player
 from clients.realtime import PORT_PRIORITY, ask_for_realtime
 from clients.times import Times
@@ -145,7 +145,7 @@ class Stand:
 
     def __init__(self, host: SessionHost, start: Start, sound: NullSound) -> None:
         self._clock = PlayerClock(start.bpm)
-        self.side = PlayerSide(self._clock, {part.part: part.program for part in start.machine})
+        self.side = PlayerSide(self._clock, channels_of(start.machine))
         self.struck: list[int] = []  # when each key went down or came up
         self.reactions = Times()  # from each key-down to the review that heard it
         self._unreviewed: dict[int, int] = {}  # by seq

@@ -18,7 +18,7 @@ from clients.clock_out import ClockOut
 from clients.conductor import Change, Conductor
 from clients.inputs import Inputs
 from clients.out_port import OutPort
-from clients.player_side import PlayerSide, Sound
+from clients.player_side import PlayerSide, Sound, channels_of
 from clients.players import PartKey, Players
 from clients.ports import CLOCK_NAME, OUTPUT_NAME
 from clients.realtime import BRIDGE_PRIORITY, ask_for_realtime
@@ -49,12 +49,14 @@ class Bridge:
         self._players = Players(len(options.inputs), options.input_channels)
         self._told: set[tuple[int, int]] = set()  # keys that the session knows to be down
         self._waiting: list[HumanNote] = []  # notes of a take whose tempo is not yet known
-        programs = {part.part: part.program for part in self._start.machine}
-        self._side = PlayerSide(self._clock, programs, Nanos(round(options.offset_ms * 1e6)))
+        channels = channels_of(self._start.machine)
+        has_ports = options.ports == "by-part"  # each part one, which is a channel of the port process
+        places = {part: number for number, part in enumerate(channels)} if has_ports else channels
+        self._side = PlayerSide(self._clock, places, _nanos(options.offset_ms))
         self._talk = Talk(options.url, self, options.access_key)
         self._answered = False
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._clock_out = ClockOut(self._clock)
+        self._clock_out = ClockOut(self._clock, _nanos(options.clock_offset_ms))
         self._out = OutPort(
             options.output or OUTPUT_NAME,
             virtual=options.output is None,
@@ -63,6 +65,7 @@ class Bridge:
             clock=None if options.output else CLOCK_NAME,
             senses=options.active_sensing,
             exact=options.exact,
+            parts=tuple(channels.values()) if has_ports else (),
         )
         self._thru = Thru()
         self._recorder = Recorder(options.record)
@@ -278,6 +281,10 @@ class Bridge:
             log.info("recorded %s", path)
         if self._options.stats:
             self._options.stats.write_text(json.dumps(statistics, indent=2) + "\n")
+
+
+def _nanos(ms: float) -> Nanos:
+    return Nanos(round(ms * 1e6))
 
 
 async def _run_until_signal(options: BridgeOptions) -> None:

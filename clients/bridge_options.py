@@ -5,7 +5,7 @@ Knows no ports and no connection.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import ValidationError
 from websockets.exceptions import InvalidURI
@@ -23,12 +23,16 @@ MOST_PARTS: Final = 15
 LARGEST_OFFSET_MS: Final = 500.0
 
 
+Ports = Literal["by-channel", "by-part"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeOptions:
     url: str = "ws://127.0.0.1:8765/v1/live"
     access_key: str = field(default="", repr=False)  # for a server that wants one
     inputs: tuple[str, ...] = ()  # parts of existing ports' names, a player each; none makes `Tradefours In`
     output: str | None = None  # likewise; None makes `Tradefours Out`
+    ports: Ports = "by-channel"  # a port for each part of the machine, or one for all
     input_parts: tuple[int, ...] = ()  # channels, 1..16, of one port's players; none makes all of a port one player
     api: str | None = None  # coremidi, alsa, jack or winmm; None takes the first that works
     clock: Master = "auto"
@@ -37,6 +41,7 @@ class BridgeOptions:
     bpm: float = 120.0
     meter: str = "4/4"
     offset_ms: float = 0.0  # added to every due time; negative for an instrument that sounds late
+    clock_offset_ms: float = 0.0  # likewise, to every message of `Tradefours Clock`
     programs: tuple[int, ...] = (0,)  # of the machine's parts, 0..127; 128 is drums
     seed: int = 0
     temperature: float = 0.95
@@ -54,13 +59,16 @@ class BridgeOptions:
     stats: Path | None = None  # a JSON file, written at the end
 
     def __post_init__(self) -> None:
-        if not abs(self.offset_ms) <= LARGEST_OFFSET_MS:  # nan, too
-            limit = f"{LARGEST_OFFSET_MS:g}"
-            raise BadSetting(f"expected an offset of -{limit} to {limit} ms, got {self.offset_ms:g}")
+        for offset_ms in (self.offset_ms, self.clock_offset_ms):
+            if not abs(offset_ms) <= LARGEST_OFFSET_MS:  # nan, too
+                limit = f"{LARGEST_OFFSET_MS:g}"
+                raise BadSetting(f"expected an offset of -{limit} to {limit} ms, got {offset_ms:g}")
         if not all(1 <= channel <= 16 for channel in self.input_parts) or len(set(self.input_parts)) < len(
             self.input_parts
         ):
             raise BadSetting(f"expected different channels out of 1 to 16 for the parts, got {self.input_parts}")
+        if self.ports == "by-part" and self.output:
+            raise BadSetting(f"expected an existing port or ports by part, got both: {self.output!r} is one port")
         if self.input_parts and len(self.inputs) > 1:
             raise BadSetting("expected several inputs or parts by channel, got both: each input is a part already")
         if len(self.humans) + len(self.programs) > MOST_PARTS or not self.programs:

@@ -17,13 +17,20 @@ Timed = tuple[Nanos, bytes]
 class ClockOut:
     """Ask `messages` every few hundredths of a second. Use from one thread."""
 
-    def __init__(self, clock: PlayerClock) -> None:
+    def __init__(self, clock: PlayerClock, offset: Nanos = Nanos(0)) -> None:
+        """`offset` is added to every due time and may be negative."""
         self._clock = clock
+        self._offset = offset
         self._next: int | None = None  # the next pulse, while the clock runs
         self._newest = Nanos(0)  # when the newest message is due
 
     def messages(self, now: Nanos, *, leads: bool) -> list[Timed]:
         """What follows, in order. Nothing but a stop while the time is not kept here, or the clock stands."""
+        told = self._messages(Nanos(now - self._offset), leads)
+        return [(Nanos(due + self._offset), message) for due, message in told]
+
+    def _messages(self, now: Nanos, leads: bool) -> list[Timed]:
+        """As if there were no offset."""
         tick = self._clock.tick_at(now)
         if not leads or tick is None:
             stops, self._next = self._next is not None, None

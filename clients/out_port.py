@@ -7,7 +7,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic_ns
 from typing import Any, Final
@@ -36,9 +36,11 @@ class OutPort:
         clock: str | None = None,
         senses: bool = False,
         exact: bool = False,
+        parts: Sequence[int] = (),
     ) -> None:
         """`failed` is called once, when the port is gone for good. `clock`: name of a second, virtual port, for
-        pulses. `senses`: with active sensing. `exact`: through JACK, to the sample."""
+        pulses. `senses`: with active sensing. `exact`: through JACK, to the sample.
+        `parts`: a virtual port for each, whose messages leave on these channels; the nth is our channel n."""
         self.name = name
         self.notes_on = 0
         self.notes_off = 0
@@ -49,6 +51,7 @@ class OutPort:
         self._command += ["--clock", clock] if clock else []
         self._command += ["--active-sensing"] if senses else []
         self._command += ["--exact"] if exact else []
+        self._command += ["--parts", ",".join(map(str, parts))] if parts else []
         self._failed = failed
         self._process: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None

@@ -3,12 +3,13 @@
 Follows the player's clock but reads none; knows nothing of how messages travel.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from music.time import TICKS_PER_QUARTER, Nanos, Tick
 from streaming.clock import PlayerClock
-from streaming.messages import Plan, PlannedNote
+from streaming.messages import Plan, PlannedNote, PlayerPart
 
 DRUM_PROGRAM: Final = 128
 DRUM_CHANNEL: Final = 9
@@ -32,17 +33,21 @@ def channel_of(part: int, program: int) -> int:
     return part if part < DRUM_CHANNEL else (part + 1) % 16
 
 
+def channels_of(parts: Iterable[PlayerPart]) -> dict[int, int]:
+    return {each.part: channel_of(each.part, each.program) for each in parts}
+
+
 class PlayerSide:
     """Use from one thread."""
 
-    def __init__(self, clock: PlayerClock, programs: dict[int, int], offset: Nanos = Nanos(0)) -> None:
-        """`programs` by part of the machine; `offset` is added to every due time and may be negative."""
+    def __init__(self, clock: PlayerClock, channels: dict[int, int], offset: Nanos = Nanos(0)) -> None:
+        """`channels` by part of the machine; `offset` is added to every due time and may be negative."""
         # What became of committed notes: known before they were due, not before but played, or left out.
         self.in_time = 0
         self.late = 0
         self.dropped = 0
         self._clock = clock
-        self._channels = {part: channel_of(part, program) for part, program in programs.items()}
+        self._channels = channels
         self._offset = offset
         self._tentative: dict[int, PlannedNote] = {}
         self._promised: dict[int, PlannedNote] = {}  # committed, and perhaps not yet over

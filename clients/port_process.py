@@ -19,15 +19,16 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic_ns
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from clients.jack_port import JackPort
+from clients.part_ports import PartPorts, Port
 from clients.ports import OutputPort, choose_api, open_output, refuse_twin
 from clients.realtime import PORT_PRIORITY, ask_for_realtime
 from music.errors import BadSetting, PortError
@@ -39,17 +40,6 @@ SENSE_EVERY: Final = Nanos(200_000_000)  # an instrument that hears nothing for 
 QUIT: Final = b'{"quit": true}'
 
 Lines = SimpleQueue[bytes]
-
-
-class Port(Protocol):
-    """What a player needs from a port; tests pass a recording one."""
-
-    @property
-    def ahead(self) -> Nanos:
-        """So long before they are due it wants its messages."""
-        ...
-
-    def send(self, message: Sequence[int], due: Nanos | None = None) -> None: ...
 
 
 class Player:
@@ -171,6 +161,9 @@ def main() -> int:
     parser.add_argument("--name", required=True)
     parser.add_argument("--existing", action="store_true", help="open the port whose name contains NAME")
     parser.add_argument("--api")
+    parser.add_argument(
+        "--parts", type=_channels, default=[], help="a virtual port for each of these channels: NAME 1, NAME 2 ..."
+    )
     parser.add_argument("--clock", help="name of a virtual port for a MIDI clock")
     parser.add_argument("--active-sensing", action="store_true")
     parser.add_argument("--exact", action="store_true", help="through JACK: leave at the sample")
@@ -183,24 +176,29 @@ def main() -> int:
         if number := getattr(signal, name, None):
             signal.signal(number, lambda *_: lines.put(QUIT))
     try:
-        port = _open(options.name, virtual=not options.existing, api=options.api, exact=options.exact)
+        names = [f"{options.name} {number + 1}" for number in range(len(options.parts))] or [options.name]
+        ports = [_open(name, virtual=not options.existing, api=options.api, exact=options.exact) for name in names]
         clock = _open(options.clock, virtual=True, api=options.api, exact=options.exact) if options.clock else None
     except PortError as error:
         report({"error": str(error)})
         return 1
-    report({"ready": True, "port": port.name})
+    report({"ready": True, "port": ", ".join(port.name for port in ports)})
     ask_for_realtime(PORT_PRIORITY)
     Thread(target=read_lines, args=(lines,), daemon=True).start()
     try:
-        Player(port, report, clock=clock, senses=options.active_sensing).run(lines)
+        out = PartPorts(ports, options.parts) if options.parts else ports[0]
+        Player(out, report, clock=clock, senses=options.active_sensing).run(lines)
     except PortError as error:  # the device is gone
         report({"error": str(error)})
         return 1
     finally:
-        port.close()
-        if clock:
-            clock.close()
+        for port in [*ports, clock] if clock else ports:
+            port.close()
     return 0
+
+
+def _channels(text: str) -> list[int]:
+    return [int(channel) for channel in text.split(",")]
 
 
 def _open(name: str, *, virtual: bool, api: str | None, exact: bool) -> OutputPort | JackPort:

@@ -52,6 +52,11 @@ def _of_generation(option: str) -> str:
     return GenerationOptions.model_fields[option].description or ""
 
 
+class PortsName(StrEnum):
+    by_channel = "by-channel"
+    by_part = "by-part"
+
+
 class ClockName(StrEnum):
     auto = "auto"
     internal = "internal"
@@ -84,6 +89,10 @@ In = Annotated[
     typer.Option("--in", help="Existing input port, several for several players; without it `Tradefours In` is made."),
 ]
 Out = Annotated[str | None, typer.Option("--out", help="Existing output port; without it `Tradefours Out` is made.")]
+Ports = Annotated[
+    PortsName,
+    typer.Option(help="by-channel: the machine's parts share `Tradefours Out`. by-part: `Tradefours Out 1`, 2 ..."),
+]
 Api = Annotated[str | None, typer.Option(help="coremidi, alsa, jack or winmm; without it the first that works.")]
 Mode = Annotated[
     ModeName,
@@ -124,6 +133,9 @@ MeterText = Annotated[str, typer.Option("--meter", help="Such as 4/4 or 6/8.")]
 Offset = Annotated[
     float, typer.Option(help="Added to the time of every note, -500 to 500; negative if your instrument is late.")
 ]
+ClockOffset = Annotated[
+    float, typer.Option(help="Added to the time of `Tradefours Clock`; negative if who follows it is late.")
+]
 Program = Annotated[
     list[int] | None,
     typer.Option(
@@ -163,11 +175,13 @@ def run(
     log_format: LogFormat = None,
     input: In = None,
     output: Out = None,
+    ports: Ports = PortsName.by_channel,
     api: Api = None,
     mode: Mode = ModeName.answer,
     bpm: Bpm = 120.0,
     meter: MeterText = "4/4",
     offset_ms: Offset = 0.0,
+    clock_offset_ms: ClockOffset = 0.0,
     program: Program = None,
     input_parts: InputParts = "",
     clock: Clock = ClockName.auto,
@@ -196,12 +210,19 @@ def run(
     )  # fmt: skip
     given: dict[str, object] = {
         "--out": output,
+        "--ports": ports.value,
         "--api": api,
         "--mode": mode.value,
         "--bpm": bpm,
         "--meter": meter,
     }
-    given |= {"--offset-ms": offset_ms, "--seed": seed, "--temperature": temperature, "--clock": clock.value}
+    given |= {
+        "--offset-ms": offset_ms,
+        "--clock-offset-ms": clock_offset_ms,
+        "--seed": seed,
+        "--temperature": temperature,
+        "--clock": clock.value,
+    }
     given |= {"--input-parts": input_parts or None, "--tap": tap, "--record": record}
     given |= {"--key": key or None, "--chords": chords or None, "--density": density, "--leave-space": leave_space}
     given |= {"--trade-bars": trade_bars, "--count-in-bars": count_in_bars, "--prompt": prompt, "--key-file": key_file}
@@ -242,11 +263,13 @@ def bridge(
     key_file: OwnKeyFile = None,
     input: In = None,
     output: Out = None,
+    ports: Ports = PortsName.by_channel,
     api: Api = None,
     mode: Mode = ModeName.answer,
     bpm: Bpm = 120.0,
     meter: MeterText = "4/4",
     offset_ms: Offset = 0.0,
+    clock_offset_ms: ClockOffset = 0.0,
     program: Program = None,
     input_parts: InputParts = "",
     clock: Clock = ClockName.auto,
@@ -277,6 +300,7 @@ def bridge(
         access_key=own_key(key_file),
         inputs=tuple(input or ()),
         output=output,
+        ports=ports.value,
         api=api,
         input_parts=_channels(input_parts),
         clock=clock.value,
@@ -289,6 +313,7 @@ def bridge(
         bpm=bpm,
         meter=meter,
         offset_ms=offset_ms,
+        clock_offset_ms=clock_offset_ms,
         programs=tuple(program or (0,)),
         seed=seed,
         temperature=temperature,

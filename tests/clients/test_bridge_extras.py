@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from music.files import read_midi
-from streaming.messages import ClientHeartbeat
+from streaming.messages import ClientHeartbeat, Plan, PlannedNote, PlayedNote
 from tests.clients.fake_server import FakeServer, serving
 from tests.clients.midi_peers import Keyboard, Recorder, hanging
 from tests.clients.test_bridge import OFF, ON, bridge, fifth_above, peers, play, until_heard
@@ -128,3 +128,31 @@ async def test_two_channels_are_two_players(jack_server: dict[str, str], tmp_pat
         assert [(note.part, note.pitch) for note in server.notes()] == [(0, 60), (1, 36), (0, 60), (1, 36)]
         assert [part.program for part in server.starts()[0].human] == [0, 128]
         await running.stop()
+
+
+def both_parts(note: PlayedNote) -> Plan | None:
+    """Each key is answered by a bass and a drum."""
+    if not note.velocity:
+        return None
+    notes = tuple(
+        PlannedNote(id=part, tick=note.tick + 48, duration=24, part=part, pitch=40 + part, velocity=80)
+        for part in (1, 2)
+    )
+    return Plan(add=notes, commit=(1, 2))
+
+
+async def test_every_part_has_a_port_of_its_own(jack_server: dict[str, str], tmp_path: Path) -> None:
+    server, opened = FakeServer(both_parts), "Tradefours In, Tradefours Out 1, Tradefours Out 2"
+    options: dict[str, Any] = {"ports": "by-part", "programs": [33, 128], "opened": opened}
+    async with serving(server.handle) as url, bridge(url, tmp_path, **options) as running:
+        await running.says("connected")
+        keyboard, bass, drums = await asyncio.gather(
+            asyncio.to_thread(Keyboard, "Tradefours In"),
+            asyncio.to_thread(Recorder, "Tradefours Out 1"),
+            asyncio.to_thread(Recorder, "Tradefours Out 2"),
+        )
+        with keyboard, bass, drums:
+            await play(keyboard, (0.0, ON), (0.05, OFF))
+            heard = [await until_heard(recorder, ons=1, offs=1) for recorder in (bass, drums)]
+            assert [{event.key for event in each} for each in heard] == [{(1, 41)}, {(9, 42)}]
+            await running.stop()

@@ -23,6 +23,8 @@ from music.errors import BadSetting
         {"input_parts": (1, 2), "inputs": ("left", "right")},
         {"mode": "polka"},
         {"offset_ms": -501},
+        {"clock_offset_ms": 501},
+        {"ports": "by-part", "output": "Synth"},
         {"url": "studio:8765"},
         {"url": "http://127.0.0.1:8765"},
         {"offset_ms": float("nan")},

@@ -68,3 +68,19 @@ def test_a_clock_that_leaps_is_told_anew(tick: int) -> None:
     told = heard(clock, out, 2_000 * MS, 2_030 * MS)
     assert next(message for _, message in told if message != PULSE) == STOP
     assert (START in [message for _, message in told]) is (tick == 0)
+
+
+@pytest.mark.parametrize(
+    ("offset_ms", "first", "begins"), [(35, 0, [START]), (-40, 0, [START]), (-200, 12, [b"\xf2\x02\x00", CONTINUE])]
+)
+def test_the_users_offset_moves_every_pulse_but_none_into_the_past(
+    offset_ms: int, first: int, begins: list[bytes]
+) -> None:
+    clock = PlayerClock(125)
+    out = ClockOut(clock, Nanos(offset_ms * MS))
+    clock.play(Nanos(1_000 * MS))
+    told = heard(clock, out, 1_002 * MS, 3_000 * MS)
+    assert [message for _, message in told if message != PULSE] == begins
+    pulses = [due for due, message in told if message == PULSE]
+    moved = [(1_000 + offset_ms + number * 20) * MS for number in range(first, first + len(pulses))]
+    assert pulses == [max(1_002 * MS, due) for due in moved]

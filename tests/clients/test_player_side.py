@@ -2,10 +2,10 @@
 
 import pytest
 
-from clients.player_side import LATEST, PlayerSide, Sound, channel_of
+from clients.player_side import LATEST, PlayerSide, Sound, channel_of, channels_of
 from music.time import Nanos, Tick
 from streaming.clock import PlayerClock
-from streaming.messages import Plan, PlannedNote
+from streaming.messages import Plan, PlannedNote, PlayerPart
 
 MS = 1_000_000
 START = 5_000 * MS
@@ -18,7 +18,7 @@ def planned(id: int, tick: int = 480) -> PlannedNote:
 def playing(offset_ms: int = 0) -> PlayerSide:
     clock = PlayerClock(120)
     clock.play(Nanos(START))
-    return PlayerSide(clock, {1: 0}, Nanos(offset_ms * MS))
+    return PlayerSide(clock, {1: 1}, Nanos(offset_ms * MS))
 
 
 def test_a_committed_note_is_due_at_its_tick() -> None:
@@ -50,7 +50,7 @@ def test_a_note_planned_for_the_servers_now_is_in_time() -> None:
 
 
 def test_before_the_first_key_no_tick_is_due() -> None:
-    assert PlayerSide(PlayerClock(120), {1: 0}, Nanos(-40 * MS)).due_tick(Nanos(START)) is None
+    assert PlayerSide(PlayerClock(120), {1: 1}, Nanos(-40 * MS)).due_tick(Nanos(START)) is None
 
 
 def test_a_tentative_note_waits_for_its_commit() -> None:
@@ -78,7 +78,7 @@ def test_a_note_that_comes_too_late_is_left_out_and_counted() -> None:
 
 
 def test_without_a_clock_nothing_can_be_due() -> None:
-    side = PlayerSide(PlayerClock(120), {1: 0})
+    side = PlayerSide(PlayerClock(120), {1: 1})
     assert side.follow(Plan(add=(planned(1),), commit=(1,)), Nanos(0)) == []
     assert side.dropped == 1
 
@@ -93,7 +93,7 @@ def test_a_new_session_knows_nothing_of_the_old_plan() -> None:
 def test_what_a_stop_silenced_is_played_when_the_clock_goes_on() -> None:
     clock = PlayerClock(120)
     clock.play(Nanos(START))
-    side = PlayerSide(clock, {1: 0})
+    side = PlayerSide(clock, {1: 1})
     side.follow(Plan(add=(planned(7), planned(8, 960), planned(9, 1_200)), commit=(7, 8)), Nanos(START))
     clock.reset()
     assert side.go_on(Nanos(START)) == []
@@ -108,3 +108,4 @@ def test_what_a_stop_silenced_is_played_when_the_clock_goes_on() -> None:
 def test_melodic_parts_step_over_the_drum_channel() -> None:
     assert [channel_of(part, 0) for part in range(16)] == [*range(9), *range(10, 16), 0]
     assert channel_of(3, 128) == 9
+    assert channels_of([PlayerPart(part=1, program=33), PlayerPart(part=2, program=128)]) == {1: 1, 2: 9}
