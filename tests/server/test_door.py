@@ -199,6 +199,7 @@ async def test_no_key_is_ever_logged_or_told(caplog: pytest.LogCaptureFixture, c
         told += [repr(running.stage.settings), repr(running.stage)]
     ours = [record for record in caplog.records if not record.name.startswith(("websockets.client", "httpcore"))]
     told += [record.getMessage() for record in ours] + [*capfd.readouterr()]
+    assert not [record for record in ours if record.levelno > logging.WARNING]  # to refuse is no mistake
     for secret in (KEY, WRONG, packed(KEY), packed(WRONG)):
         assert not [text for text in told if secret in text]
 

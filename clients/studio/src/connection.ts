@@ -1,7 +1,8 @@
 // One conversation with the server over `/v1/live`, whatever connection carries it: heartbeats, silence, coming back.
 // What is said while the connection is lost is said when it is back. Knows no music.
 
-import { address, type ClientMessage, type ServerMessage } from "./wire";
+import type { Access } from "./access";
+import type { ClientMessage, ServerMessage } from "./wire";
 
 const BEAT_MS = 250;
 const SILENCE_MS = 750; // a server that is silent for so long is gone
@@ -40,12 +41,15 @@ export class Connection {
   private retryAt = Infinity;
   private retryMs = FIRST_RETRY_MS;
 
-  constructor(private readonly listener: Listener) {}
+  constructor(
+    private readonly access: Access,
+    private readonly listener: Listener,
+  ) {}
 
   open(): void {
     this.retryAt = Infinity;
     if (this.link !== "lost") this.turn("connecting", "");
-    const socket = new WebSocket(address("/v1/live"), "tradefours.v1+json");
+    const socket = this.access.socket("/v1/live");
     this.socket = socket;
     this.heardAt = performance.now();
     socket.onopen = () =>
@@ -131,6 +135,10 @@ export class Connection {
       this.trips = [...this.trips.slice(1 - TRIPS), now - message.ping_ns / 1e6];
     } else if (message.type === "bye" || (message.type === "error" && message.code === "silence")) {
       this.lose(); // it goes, or this page has slept: either way there may be a session to go on with
+    } else if (message.type === "error" && message.code === "idle") {
+      this.drop();
+      this.open(); // nobody played for long; whoever is still there may
+      return;
     } else if (message.type === "error" && message.fatal) {
       this.drop();
       this.forget();

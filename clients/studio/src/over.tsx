@@ -1,5 +1,6 @@
 // What stands over the roll: the first button, the first phrase, and plain words for whatever is wrong.
 
+import type { Access } from "./access";
 import { Icon } from "./icons";
 import type { Session } from "./session";
 import { MODES } from "./settings";
@@ -10,8 +11,24 @@ export function Over({ session, load, turnOn }: { session: Session; load: Load; 
   return (
     <>
       <Banner session={session} />
-      {session.isOn ? <Hint session={session} /> : <Welcome session={session} load={load} turnOn={turnOn} />}
+      {session.access.trouble ? <Locked access={session.access} /> : session.isOn ? <Hint session={session} /> : <Welcome session={session} load={load} turnOn={turnOn} />}
     </>
+  );
+}
+
+function Locked({ access }: { access: Access }) {
+  const enter = (event: SubmitEvent) => {
+    event.preventDefault();
+    const field = (event.currentTarget as HTMLFormElement).elements.namedItem("key") as HTMLInputElement;
+    void access.enter(field.value);
+  };
+  return (
+    <form class="welcome" onSubmit={enter}>
+      <h2>The door is locked.</h2>
+      <p role="alert">{access.trouble}</p>
+      <input id="key" name="key" type="password" aria-label="Key" autocomplete="off" required autofocus />
+      <button class="primary">Come in</button>
+    </form>
   );
 }
 
@@ -78,7 +95,8 @@ function Banner({ session }: { session: Session }) {
   const { connection, sound, notice } = session;
   const again = { word: "Try again", act: () => connection.again() };
   const [text, button] =
-    connection.link === "refused" ? [full(connection.why), again]
+    session.access.trouble ? ["", null]
+    : connection.link === "refused" ? [full(connection.why), again]
     : connection.link === "lost" ? [connection.why, again]
     : sound && session.isOn && sound.context.state !== "running" ? ["The browser has paused the sound.", { word: "Go on", act: () => void sound.context.resume() }]
     : [notice, null];

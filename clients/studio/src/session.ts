@@ -1,6 +1,7 @@
 // The player's side of a session: plans become sound, settings become messages, and a set survives what breaks.
 // Owns the clock. Knows no DOM.
 
+import { Access } from "./access";
 import { channelOf } from "./channels";
 import { Clock, type Meter } from "./clock";
 import { Connection, type Link } from "./connection";
@@ -35,6 +36,7 @@ interface Surface {
 export class Session {
   readonly set = new PlayedSet();
   readonly clock: Clock;
+  readonly access: Access;
   readonly connection: Connection;
   readonly watch: Watch;
   readonly room = new Room(this);
@@ -59,13 +61,14 @@ export class Session {
     readonly surface: Surface,
   ) {
     this.clock = new Clock(settings.bpm);
-    this.connection = new Connection({
+    this.access = new Access(() => this.surface.changed());
+    this.connection = new Connection(this.access, {
       heard: (message, at) => this.hear(message, at),
       welcomed: (resumed) => this.welcomed(resumed),
       linked: (link) => this.linked(link),
       tick: () => this.wireTick(this.sound?.now ?? 0),
     });
-    this.watch = new Watch(() => this.heardNow, (message) => this.room.overhear(message));
+    this.watch = new Watch(this.access, () => this.heardNow, (message) => this.room.overhear(message));
     this.midi = new Midi({
       down: (pitch, velocity, at) => this.hands.down(pitch, velocity, at),
       up: (pitch, at) => this.hands.up(pitch, at),

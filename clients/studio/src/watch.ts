@@ -1,8 +1,9 @@
 // What the house plays, over `/v1/watch`: other sessions on the roll, and the notes of those who joined ours.
 
+import type { Access } from "./access";
 import { Clock } from "./clock";
 import { Notes } from "./notes";
-import { address, type Start, type WatchMessage } from "./wire";
+import type { Start, WatchMessage } from "./wire";
 
 const RETRY_MS = 1000;
 
@@ -20,6 +21,7 @@ export class Watch {
   status: Status | null = null;
 
   constructor(
+    private readonly access: Access,
     private readonly seconds: () => number,
     private readonly heard: (message: WatchMessage) => void,
   ) {
@@ -27,11 +29,14 @@ export class Watch {
   }
 
   private open(): void {
-    const socket = new WebSocket(address("/v1/watch"));
+    const socket = this.access.socket("/v1/watch");
+    let opened = false;
+    socket.onopen = () => (opened = true);
     socket.onmessage = (event) => this.read(JSON.parse(event.data) as WatchMessage);
     socket.onclose = () => {
       this.sessions.clear();
       this.status = null;
+      if (!opened) void this.access.look();
       setTimeout(() => this.open(), RETRY_MS);
     };
   }
