@@ -71,7 +71,7 @@ def build_app(
     app.state.stage = stage
     _add_guards(app, settings)
     app.add_middleware(Counted, traffic=stage.traffic)  # outside, so that what is refused is counted, too
-    add_health(app, stage)
+    add_health(app, stage, PAGE / "status.html")
     _add_recordings(app, stage)
     add_rest(app, stage, jobs)
     add_problems(app)
@@ -85,7 +85,7 @@ def _add_guards(app: FastAPI, settings: Settings) -> None:
     keys, origins = Keys(settings.access_keys()), frozenset(settings.allow_origin)
     page = frozenset(f"/{file.relative_to(PAGE).as_posix()}" for file in PAGE.rglob("*") if file.is_file())
     app.add_middleware(Turnstile, most=settings.max_sessions + settings.max_watchers)
-    app.add_middleware(Door, keys=keys, open_paths=page | {"/"})
+    app.add_middleware(Door, keys=keys, open_paths=page | {"/", "/status"})
     document_keys(app, keys)
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=[*origins], allow_methods=CORS_METHODS,

@@ -64,8 +64,7 @@ def _state(stage: Stage) -> Iterator[Metric]:
     yield _gauge("draining", "1 from the wish to stop on.", float(stage.is_closing))
     yield _gauge("sessions_active", "Sessions that play, and those that wait for a lost client.", status.sessions)
     yield _gauge("sessions_capacity", "The most sessions at once.", status.max_sessions)
-    waiting = sum(talk.outbox is None for talk in list(stage.conversations.values()))
-    yield _gauge("sessions_waiting", "Sessions that wait for a lost client.", waiting)
+    yield _gauge("sessions_waiting", "Sessions that wait for a lost client.", stage.sessions_waiting)
     silence = status.silence_ns / NS
     yield _gauge("engine_turn_seconds", "How long the turn that the engine is in has taken; 0 while it rests.", silence)
     yield _gauges("connections", "Requests and sockets that are open.", "kind", stage.traffic.inside)

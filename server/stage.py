@@ -1,6 +1,7 @@
 """What all connections of a server share, and the way they all end together. Knows no route."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -46,6 +47,7 @@ class Stage:
     traffic: Traffic = field(default_factory=Traffic)
     vitals: Vitals = field(init=False)
     is_closing: bool = False
+    since_ns: int = field(default_factory=time.monotonic_ns)
     is_put_away: bool = False  # nothing that is to be kept is in memory alone
     connections: set[Leaving] = field(default_factory=set)
     seats: dict[str, Seat] = field(default_factory=dict)  # of the live sessions, by their names
@@ -64,6 +66,11 @@ class Stage:
         if status.failure is None and status.silence_ns > ANSWERS_NS:
             return f"the engine has not answered for {status.silence_ns / 1e9:.0f} s"
         return status.failure
+
+    @property
+    def sessions_waiting(self) -> int:
+        """Those whose client is lost, and may come back. Any thread."""
+        return sum(talk.outbox is None for talk in list(self.conversations.values()))
 
     @property
     def about(self) -> dict[str, str]:

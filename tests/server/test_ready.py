@@ -1,13 +1,16 @@
 """Alive, and ready, are two things."""
 
 import asyncio
+import re
 import threading
 
 import httpx
 import pytest
 
 from server import stage
-from tests.server.running import PATIENCE_S, Running, say
+from server.health import ServerStatus
+from tests.conftest import ROOT
+from tests.server.running import PATIENCE_S, Running, heard, say
 
 
 async def test_an_engine_that_hangs_is_alive_and_not_ready_until_it_answers_again(
@@ -38,3 +41,19 @@ def test_both_are_in_the_document_for_programs_and_so_are_the_numbers(running: R
     assert set(paths["/ready"]["get"]["responses"]) == {"200", "503"}
     assert set(paths["/health"]["get"]["responses"]) == {"200"}
     assert any(kind.startswith("text/plain") for kind in paths["/metrics"]["get"]["responses"]["200"]["content"])
+
+
+async def test_the_status_is_what_the_page_shows(running: Running) -> None:
+    async with running.playing(mode="duet") as player, httpx.AsyncClient(trust_env=False) as http:
+        await say(player, type="note", tick=0, pitch=60, velocity=80)
+        await heard(player, "plan")
+        seen = (await http.get(f"{running.http}/v1/status")).json()
+        page = await http.get(f"{running.http}/status")
+    assert (seen["sessions"], seen["capacity"], seen["connections"], seen["reason"]) == (1, 4, 1, None)
+    assert seen["reaction_p50_ms"] <= seen["reaction_p95_ms"]
+    assert (seen["jobs_waiting"], seen["jobs_running"], seen["jobs_ended"]) == (0, 0, 0)
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    source = (ROOT / "clients/studio/src/status.ts").read_text()
+    assert set(re.findall(r"^  (\w+): (?:string|number)", source, re.MULTILINE)) == set(ServerStatus.model_fields)
+    for name in re.findall(r'(?:src|href)="([^"/]+(?:/[^"]+)?)"', page.text):
+        assert httpx.get(f"{running.http}/{name}", trust_env=False).status_code == 200

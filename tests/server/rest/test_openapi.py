@@ -20,6 +20,7 @@ def test_the_document_names_every_route_of_v1_and_its_refusals() -> None:
     ours = {path: set(about) for path, about in document["paths"].items() if path.startswith("/v1")}
     assert ours == {
         "/v1/models": {"get"},
+        "/v1/status": {"get"},
         "/v1/sessions": {"get"},
         "/v1/sessions/{session}.mid": {"get"},
         "/v1/generations": {"post"},
