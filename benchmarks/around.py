@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from model.engine.work import Engine, Step
+from model.engine.work import Drawn, Engine, Step
 
 
 class Around:
@@ -22,5 +22,5 @@ class Around:
     def fork(self, sequence: Any, seed: int) -> Any:
         return self._engine.fork(sequence, seed)
 
-    def run(self, work: Sequence[tuple[Any, Step]]) -> list[int | None]:
+    def run(self, work: Sequence[tuple[Any, Step]]) -> list[Drawn]:
         return self._engine.run(work)

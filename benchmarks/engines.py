@@ -125,8 +125,9 @@ class Runner:
         """Append what is missing of `tokens`."""
         fill(self._engine, self._sequence, tokens)
 
-    def extend(self, keep: int, tokens: Sequence[int]) -> int | None:
-        return self._engine.run([(self._sequence, Step(keep=keep, append=tuple(tokens), draw=LIKELIEST))])[0]
+    def extend(self, keep: int, tokens: Sequence[int]) -> int:
+        ((token,),) = self._engine.run([(self._sequence, Step(keep=keep, append=tuple(tokens), draw=LIKELIEST))])
+        return token
 
 
 def fill(engine: Engine[Any], sequence: Any, tokens: Sequence[int]) -> None:

@@ -23,7 +23,7 @@ from clients.player_side import PlayerSide, channels_of
 from clients.port_process import QUIT, Lines, Player
 from clients.realtime import PORT_PRIORITY, ask_for_realtime
 from clients.times import Times
-from model.engine.work import Engine, Step
+from model.engine.work import Drawn, Engine, Step
 from music.errors import TradefoursError
 from music.time import Nanos
 from server.engine_choice import load_engine
@@ -96,7 +96,7 @@ class TimedEngine(Around):
         super().__init__(engine)
         self.seconds = 0.0
 
-    def run(self, work: Sequence[tuple[Any, Step]]) -> list[int | None]:
+    def run(self, work: Sequence[tuple[Any, Step]]) -> list[Drawn]:
         began = monotonic_ns()
         try:
             return super().run(work)

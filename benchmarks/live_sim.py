@@ -11,7 +11,7 @@ from time import thread_time_ns
 from typing import Any, Final
 
 from benchmarks.around import Around
-from model.engine.work import Engine, Step
+from model.engine.work import Drawn, Engine, Step
 from model.tokens.codec import Header
 from music.errors import TradefoursError
 from music.score import Note
@@ -112,7 +112,7 @@ class _PricedEngine(Around):
         self._step_ns, self._spend = step_ns, spend
         self.spent_ns = 0
 
-    def run(self, work: Sequence[tuple[Any, Step]]) -> list[int | None]:
+    def run(self, work: Sequence[tuple[Any, Step]]) -> list[Drawn]:
         began = thread_time_ns()
         tokens = super().run(work)
         took = thread_time_ns() - began if self._step_ns is None else self._step_ns

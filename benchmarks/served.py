@@ -14,7 +14,7 @@ from typing import Any, Final
 from benchmarks.around import Around
 from benchmarks.crowd import PLAYERS
 from benchmarks.report import ROOT
-from model.engine.work import Engine, Step
+from model.engine.work import Drawn, Engine, Step
 from server.app import build_app
 from server.serve import SWITCH_S, Server, listen, netloc, uvicorn_config
 from server.settings import Settings
@@ -45,10 +45,10 @@ class StepTimes(Around):
         super().__init__(engine)
         self.decode_ms: list[float] = []
 
-    def run(self, work: Sequence[tuple[Any, Step]]) -> list[int | None]:
+    def run(self, work: Sequence[tuple[Any, Step]]) -> list[Drawn]:
         began = perf_counter_ns()
         drawn = super().run(work)
-        if all(len(step.append) <= 1 and step.draw for _, step in work):
+        if all(len(step.append) <= 1 and len(step.draws) == 1 for _, step in work):
             self.decode_ms.append((perf_counter_ns() - began) / 1e6)
         return drawn
 

@@ -86,8 +86,7 @@ def play_under(
         while writing.length + len(writing.pending) + 2 * NOTE_TOKENS <= engine.capacity:
             due = step_of(coming[-1].onset) if coming else end - 1
             draw = shape(writing.state, prompt.start, Limits(earliest=earliest, may_end=False))
-            token = yield sequence, Step(keep=writing.length, append=writing.pending, draw=draw)
-            assert token is not None
+            (token,) = yield sequence, Step(keep=writing.length, append=writing.pending, draw=draw)
             writing.length, writing.pending = writing.length + len(writing.pending), ()
             is_given = token in PART and token - PART.start >= machines
             beyond = _step_after(writing.state, token) > due

@@ -199,8 +199,7 @@ def _fill(
     state, append, length = prompt.state, prompt.tokens, 0
     notes: list[Note] = []
     while True:
-        token = yield sequence, Step(keep=length, append=append, draw=shape(state, prompt.start, limits))
-        assert token is not None
+        (token,) = yield sequence, Step(keep=length, append=append, draw=shape(state, prompt.start, limits))
         length += len(append)
         if token in BAR:
             progress()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from model.engine.together import Writer
-from model.engine.work import BadStep, Engine, EngineSequence, Step
+from model.engine.work import BadStep, Drawn, Engine, EngineSequence, Step
 from music.score import Note
 from server.composing import Order
 
@@ -58,7 +58,7 @@ class Batch:
     def __init__(self) -> None:
         self._waiting: deque[Piece] = deque()  # its methods are atomic
         self._writing: deque[_Writing] = deque()
-        self._drawn: deque[tuple[_Writing, int | None]] = deque()  # whose writers are yet to be told
+        self._drawn: deque[tuple[_Writing, Drawn]] = deque()  # whose writers are yet to be told
 
     # ---- any thread ---------------------------------------------------------------------------------
 
@@ -81,8 +81,8 @@ class Batch:
         self._forget()
         drawn = 0 if self._drawn else self._draw(engine, most_tokens)
         while self._drawn:
-            writing, token = self._drawn.popleft()
-            self._advance(writing, token)
+            writing, tokens = self._drawn.popleft()
+            self._advance(writing, tokens)
             if len(writing.step.append) > SHARED_TOKENS:  # a context was begun anew, which takes as long as the turn
                 break
         return drawn
@@ -98,14 +98,14 @@ class Batch:
             most_tokens -= max(1, len(step.append))
             turn.append((writing, step))
         self._writing.extend(writing for writing, _ in turn)  # who was not served is next
-        tokens = self._run(engine, turn)
-        for (writing, step), token in zip(turn, tokens, strict=True):
+        drawn = self._run(engine, turn)
+        for (writing, step), tokens in zip(turn, drawn, strict=True):
             if step is writing.step:
-                self._drawn.append((writing, token))
+                self._drawn.append((writing, tokens))
             elif writing in self._writing:
                 keep = step.keep + len(step.append)
                 writing.step = replace(writing.step, keep=keep, append=writing.step.append[len(step.append) :])
-        return sum(token is not None for token in tokens)
+        return sum(map(len, drawn))
 
     def fail(self, error: Exception) -> None:
         """The engine is broken: none of them will be written."""
@@ -139,7 +139,7 @@ class Batch:
                 continue
             self._writing.append(_Writing(piece, writer, sequence, step))
 
-    def _run(self, engine: Engine[Any], turn: list[tuple[_Writing, Step]]) -> list[int | None]:
+    def _run(self, engine: Engine[Any], turn: list[tuple[_Writing, Step]]) -> list[Drawn]:
         """All in one batch. Where the engine refuses a step it has done none: then one by one, and that piece ends."""
         if not turn:
             return []
@@ -148,21 +148,21 @@ class Batch:
         except BadStep:
             return [self._run_alone(engine, writing, step) for writing, step in turn]
 
-    def _run_alone(self, engine: Engine[Any], writing: _Writing, step: Step) -> int | None:
+    def _run_alone(self, engine: Engine[Any], writing: _Writing, step: Step) -> Drawn:
         try:
-            (token,) = engine.run([(writing.sequence, step)])
+            (drawn,) = engine.run([(writing.sequence, step)])
         except BadStep as error:
             self._writing.remove(writing)
             writing.writer.close()
             self._end(writing.piece, error)
-            return None
-        return token
+            return ()
+        return drawn
 
-    def _advance(self, writing: _Writing, token: int | None) -> None:
+    def _advance(self, writing: _Writing, drawn: Drawn) -> None:
         if writing not in self._writing:  # its step was refused
             return
         try:
-            writing.sequence, writing.step = writing.writer.send(token)
+            writing.sequence, writing.step = writing.writer.send(drawn)
         except StopIteration as end:
             self._writing.remove(writing)
             writing.piece.ended(writing.piece, end.value)

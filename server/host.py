@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from model.engine.work import BadStep, Engine, EngineFull, EngineSequence
+from model.engine.work import BadStep, Drawn, Engine, EngineFull, EngineSequence
 from music.errors import TradefoursError
 from music.score import Score
 from music.time import Nanos, Tick
@@ -210,13 +210,13 @@ class SessionHost:
             work = self._poll()
         if work:
             began = self._now()
-            tokens = self._run(work)
+            drawn = self._run(work)
             ended = self._now()
         with self._lock:
             if work:
                 appended = [len(job.step.append) for job in work]
-                self._numbers.ran_for_sessions(appended, sum(token is not None for token in tokens), began, ended)
-                self._accept(work, tokens)
+                self._numbers.ran_for_sessions(appended, sum(map(len, drawn)), began, ended)
+                self._accept(work, drawn)
             self._emit()
         return bool(work) or self._write_batch()
 
@@ -289,29 +289,29 @@ class SessionHost:
             return seat.poll(tick, now)
         return None
 
-    def _run(self, work: Work) -> list[int | None]:
+    def _run(self, work: Work) -> list[Drawn]:
         """All in one batch. Where the engine refuses a step it has done none: then one by one, and that one leaves."""
         try:
             return self._engine.run([(job.sequence, job.step) for job in work])
         except BadStep:
             return [self._run_alone(job) for job in work]
 
-    def _run_alone(self, job: Job) -> int | None:
+    def _run_alone(self, job: Job) -> Drawn:
         try:
-            (token,) = self._engine.run([(job.sequence, job.step)])
+            (drawn,) = self._engine.run([(job.sequence, job.step)])
         except BadStep as error:
             with self._lock:
                 self._expel(job.seat, error)
-            return None
-        return token
+            return ()
+        return drawn
 
-    def _accept(self, work: Work, tokens: list[int | None]) -> None:
+    def _accept(self, work: Work, drawn: list[Drawn]) -> None:
         now = self._now()
-        for job, token in zip(work, tokens, strict=True):
+        for job, tokens in zip(work, drawn, strict=True):
             tick = job.seat.tick_at(now)
             if job.seat.is_open and tick is not None:
                 with self._minding(job.seat):
-                    freed = job.seat.accept(job, token, tick)
+                    freed = job.seat.accept(job, tokens, tick)
                     if freed is not None:
                         self._abandoned.append(freed)
 

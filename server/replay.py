@@ -5,7 +5,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from model.engine.backends import AUTO, BACKENDS, AnyEngine, make_engine
-from model.engine.work import EngineSequence, Step
+from model.engine.work import Drawn, EngineSequence, Step
 from model.registry import fingerprint, load
 from music.errors import BadJournal, TradefoursError
 from music.files import write_midi
@@ -30,11 +30,11 @@ class Redrawing:
                 sequence.close()
         self._first, self._second = self._engine.open(seed), None
 
-    def run(self, step: Step, *, is_relief: bool) -> int | None:
+    def run(self, step: Step, *, is_relief: bool) -> Drawn:
         if is_relief and self._second is None:
             self._second = self._engine.open(self._seed)
-        (token,) = self._engine.run([(self._second if is_relief else self._first, step)])
-        return token
+        (drawn,) = self._engine.run([(self._second if is_relief else self._first, step)])
+        return drawn
 
     def relieve(self) -> None:
         assert self._first is not None

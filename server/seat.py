@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from model.engine.work import EngineSequence, Step
+from model.engine.work import Drawn, EngineSequence, Step
 from music.errors import TradefoursError
 from music.events import NoteOff, NoteOn
 from music.time import TICKS_PER_QUARTER, Nanos, Tick
@@ -162,10 +162,10 @@ class Seat:
             return self._relieve(tick)
         return Job(self, self.sequence, step)
 
-    def accept(self, job: Job, token: int | None, tick: Tick) -> EngineSequence | None:
+    def accept(self, job: Job, drawn: Drawn, tick: Tick) -> EngineSequence | None:
         """The result of a job. Returns a sequence that is no longer needed."""
         if not job.is_relief:
-            self.session.accept(token, tick)
+            self.session.accept(drawn, tick)
         elif self.session.accept_relief(tick):
             old, self.sequence, self.relief = self.sequence, self.relief, None
             return old

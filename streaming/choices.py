@@ -16,7 +16,7 @@ from music.time import TICKS_PER_QUARTER, Tick
 from streaming.guard import worn
 from streaming.scribe import Line
 from streaming.settings import Settings
-from streaming.taste import Place, bias, pitches
+from streaming.taste import Place, Taste, bias, pitches, velocity_bias
 from streaming.turns import Turn
 
 THIN = 1.0  # so much less density where the engine cannot keep up
@@ -46,6 +46,7 @@ class Scene:
 
 
 def draw(scene: Scene) -> Draw:
+    """A note's pitch is drawn with its velocity and its duration: what they may be depends on no earlier draw."""
     state, taste = scene.state, scene.settings.taste
     if scene.is_thin:
         taste = replace(taste, density=max(-1.0, taste.density - THIN))
@@ -59,10 +60,20 @@ def draw(scene: Scene) -> Draw:
         pitches=pitches(taste, place),
     )
     ranges = allowed(state, limits)
-    if state.last is VELOCITY and scene.is_last_chord:
-        ranges = ((duration_token(scene.settings.bar // 2), DURATION.stop),)
     offsets = bias(taste, place, state, ranges)
+    then = (_velocity(scene, taste), _duration(scene)) if state.last is PART else ()
+    return Draw(allowed=ranges, sampling=scene.settings.sampling, bias=offsets, throw=scene.throw, then=then)
+
+
+def _velocity(scene: Scene, taste: Taste) -> Draw:
+    offsets = velocity_bias(taste.dynamics) if taste.dynamics else ()
+    ranges = ((VELOCITY.start, VELOCITY.stop),)
     return Draw(allowed=ranges, sampling=scene.settings.sampling, bias=offsets, throw=scene.throw)
+
+
+def _duration(scene: Scene) -> Draw:
+    shortest = duration_token(scene.settings.bar // 2) if scene.is_last_chord else DURATION.start
+    return Draw(allowed=((shortest, DURATION.stop),), sampling=scene.settings.sampling, throw=scene.throw)
 
 
 def key_of(settings: Settings, lines: Sequence[Line]) -> Key:

@@ -18,7 +18,7 @@ from zlib import crc32
 
 import msgpack
 
-from model.engine.work import Step
+from model.engine.work import Drawn, Step
 from music.errors import BadJournal
 from music.events import NoteOff, NoteOn
 from music.score import Note
@@ -42,7 +42,7 @@ Write = Callable[[bytes], None]  # takes the next bytes of a journal; must not b
 
 class Op(IntEnum):
     POLL = 0
-    ACCEPT = 1  # a token, or nil, follows
+    ACCEPT = 1  # a list of the tokens drawn follows
     RELIEVE = 2
     RELIEVED = 3
     TAKE = 4
@@ -95,9 +95,9 @@ class Journaled(Session):
         self._call(Op.POLL, now)
         return super().poll(now)
 
-    def accept(self, token: int | None, now: Tick) -> None:
-        self._call(Op.ACCEPT, now, token)
-        super().accept(token, now)
+    def accept(self, drawn: Drawn, now: Tick) -> None:
+        self._call(Op.ACCEPT, now, drawn)
+        super().accept(drawn, now)
 
     def relieve(self, now: Tick) -> Step | None:
         self._call(Op.RELIEVE, now)
@@ -126,7 +126,7 @@ class Journaled(Session):
 
     # ---- bytes ---------------------------------------------------------------------------------------
 
-    def _call(self, op: Op, now: Tick, *value: int | None) -> None:
+    def _call(self, op: Op, now: Tick, *value: int | Drawn) -> None:
         word = (now - self._now) * 8 + op
         if 0 <= word < 128:  # as most are: msgpack's one byte, without asking it
             self._calls.append(word)
@@ -160,7 +160,7 @@ def read_frames(data: bytes) -> tuple[list[Frame], int]:
     return frames, at
 
 
-def read_calls(frame: Frame) -> Iterator[tuple[Op, int, int | None]]:
+def read_calls(frame: Frame) -> Iterator[tuple[Op, int, Any]]:
     """Each call, ticks since the one before, and the value that it brought."""
     unpacker = msgpack.Unpacker()
     unpacker.feed(frame.calls)

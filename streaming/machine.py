@@ -6,7 +6,7 @@ Knows no keys and no players: the session says what is true, and whose turn it i
 from dataclasses import replace
 from typing import Final
 
-from model.engine.work import Draw, Step
+from model.engine.work import Draw, Drawn, Step
 from model.tokens.codec import duration_token
 from model.tokens.grammar import finished_note
 from model.tokens.vocabulary import DURATION, DURATION_STEPS, PART, TICKS_PER_STEP
@@ -184,16 +184,18 @@ class Machine:
         self._asked = (line or self.turn) if drawn else None
         return transcript.offer(drawn, None if self.is_urgent else CHUNK)
 
-    def accept(self, token: int | None, now: Tick) -> None:
+    def accept(self, drawn: Drawn, now: Tick) -> None:
         """The result of the last polled step."""
         asked, self._asked = self._asked, None
         self.scribe.transcript.confirm()
-        if token is None or asked is None:
+        if asked is None or not drawn:
             return
         if isinstance(asked, Turn):
+            self.scribe.transcript.hold(drawn[:-1])
             if self.turn is not None:
-                self._play(token, self.turn, now)
+                self._play(drawn[-1], self.turn, now)
         elif asked.duration is None:  # otherwise the key came up meanwhile, and there is nothing to guess
+            (token,) = drawn
             self.scribe.transcript.push(token)
             self.scribe.guess(asked, DURATION_STEPS[token - DURATION.start] * TICKS_PER_STEP)
 

@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any, Protocol
 
-from model.engine.work import Step
+from model.engine.work import Drawn, Step
 from music.errors import BadJournal
 from music.time import Tick
 from streaming.journal import Frame, Journaled, Op, follow, read_calls, read_happening, read_start
@@ -17,7 +17,7 @@ class Drawing(Protocol):
     def begin(self, seed: int) -> None:
         """A session begins, or goes on with an engine that knows nothing."""
 
-    def run(self, step: Step, *, is_relief: bool) -> int | None: ...
+    def run(self, step: Step, *, is_relief: bool) -> Drawn: ...
 
     def relieve(self) -> None:
         """The second sequence takes over."""
@@ -34,7 +34,7 @@ class Replay:
         self.session: Journaled
         self.truth: Truth
         self._drawing = drawing
-        self._drawn: int | None = None
+        self._drawn: Drawn = ()
         self._now = Tick(0)
 
     def play(self, frame: Frame) -> None:
@@ -67,14 +67,15 @@ class Replay:
         if self._drawing:
             self._drawing.begin(self.truth.start.seed)
 
-    def _call(self, op: Op, value: int | None) -> None:
+    def _call(self, op: Op, value: Any) -> None:
         session, now = self.session, self._now
         match op:
             case Op.POLL:
                 self._run(session.poll(now), is_relief=False)
             case Op.ACCEPT:
-                self._compare(value)
-                session.accept(value, now)
+                drawn = _drawn(value)
+                self._compare(drawn)
+                session.accept(drawn, now)
             case Op.RELIEVE:
                 self._run(session.relieve(now), is_relief=True)
             case Op.RELIEVED:
@@ -83,15 +84,21 @@ class Replay:
             case Op.TAKE:
                 session.take_plan(now)
             case Op.ROUND_TRIP:
-                if value is None:
-                    raise BadJournal("expected the ticks of a round trip, got none")
+                if not isinstance(value, int):
+                    raise BadJournal(f"expected the ticks of a round trip, got {value!r}")
                 session.hear_round_trip(value)
 
     def _run(self, step: Step | None, *, is_relief: bool) -> None:
         if step and self._drawing:
             self._drawn = self._drawing.run(step, is_relief=is_relief)
 
-    def _compare(self, token: int | None) -> None:
-        if token is not None:
-            self.tokens += 1
-            self.different += self._drawing is not None and self._drawn != token
+    def _compare(self, drawn: Drawn) -> None:
+        self.tokens += len(drawn)
+        if self._drawing:
+            self.different += sum(before != now for before, now in zip(drawn, self._drawn, strict=True))
+
+
+def _drawn(value: Any) -> Drawn:
+    if not (isinstance(value, list) and all(isinstance(token, int) for token in value)):
+        raise BadJournal(f"expected the tokens that were drawn, got {value!r}")
+    return tuple(value)

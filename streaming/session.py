@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from model.engine.work import Step
+from model.engine.work import Drawn, Step
 from model.tokens.vocabulary import TICKS_PER_STEP
 from music.errors import BadSetting
 from music.events import NoteOff, NoteOn
@@ -220,10 +220,10 @@ class Session:
             self._machine.hold_to(as_held(self._machine.turn, self._keys, self._settings))
         return self._machine.poll(now)
 
-    def accept(self, token: int | None, now: Tick) -> None:
+    def accept(self, drawn: Drawn, now: Tick) -> None:
         """The result of the last polled step."""
         self._machine.pass_to(now)
-        self._machine.accept(token, now)
+        self._machine.accept(drawn, now)
 
     @property
     def wants_relief(self) -> bool:

@@ -120,8 +120,6 @@ def bias(taste: Taste, place: Place, state: State, ranges: Ranges) -> Bias:
         return _pitch_bias(chord_at(taste, place), place.worn) if taste.is_tuned(state.part) else ()
     if first in PART:
         return tuple((PART[part], TURN_OFFSET * bars) for part, bars in place.waits)
-    if first in VELOCITY:
-        return _velocity_bias(taste.dynamics) if taste.dynamics else ()
     space = taste.leave_space * min(1.0, place.onsets / BUSY)
     tilt = max(-1.0, taste.density - 2 * space)
     return _density_bias(tilt, max(state.position, 0), state.bar_length) if tilt and _is_next(ranges) else ()
@@ -156,7 +154,8 @@ def _pitch_bias(chord: PitchClasses | None, worn: frozenset[int]) -> Bias:
 
 
 @lru_cache(maxsize=64)
-def _velocity_bias(dynamics: float) -> Bias:
+def velocity_bias(dynamics: float) -> Bias:
+    """From -1, soft, to 1, loud."""
     return tuple((VELOCITY[i], LOUDNESS * dynamics * (i / (VELOCITY.size - 1) - 0.5)) for i in range(VELOCITY.size))
 
 

@@ -4,6 +4,7 @@ Knows neither time nor why a note is written: that is the scribe's.
 """
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from itertools import accumulate
 
 from model.engine.work import Draw, Step
@@ -142,6 +143,12 @@ class Transcript:
     def confirm(self) -> None:
         """The step last offered has run."""
         self._synced = self._offered
+
+    def hold(self, drawn: Iterable[int]) -> None:
+        """Write what the engine, which is up to date, has drawn and kept."""
+        for token in drawn:
+            self.push(token)
+        self._synced = self._offered = len(self._tokens)
 
     def _encoder(self) -> Encoder:
         return Encoder(self._meters, self.state)

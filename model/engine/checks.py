@@ -15,16 +15,18 @@ def check_step(step: Step, *, length: int, capacity: int, vocabulary: int) -> No
     """Raises BadStep for what a sequence of `length` tokens cannot do."""
     if not 0 <= step.keep <= length:
         raise BadStep(f"expected to keep 0 to {length} tokens, got {step.keep}")
-    longer = step.keep + len(step.append)
+    read = step.keep + len(step.append)
+    longer = read + len(step.draws[1:])
     if longer > capacity:
         raise BadStep(f"expected at most {capacity} tokens in a sequence, got {longer}")
     if step.append and not 0 <= min(step.append) <= max(step.append) < vocabulary:
         raise BadStep(f"expected token ids of 0 to {vocabulary - 1}, got {min(step.append)} to {max(step.append)}")
-    if step.draw is None:
-        return
-    if longer == 0:
+    if step.draws and read == 0:
         raise BadStep("expected tokens before a draw, got an empty sequence")
-    check_draw(step.draw, vocabulary)
+    for draw in step.draws:
+        check_draw(draw, vocabulary)
+    if any(draw.then for draw in step.draws[1:]):
+        raise BadStep("expected draws that follow another to have none that follow them, got some")
 
 
 def check_draw(draw: Draw, vocabulary: int) -> None:

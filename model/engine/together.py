@@ -6,11 +6,11 @@ A writer is a generator that yields (sequence, step), is sent what was drawn, an
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
-from model.engine.work import Engine, EngineSequence, Step
+from model.engine.work import Drawn, Engine, EngineSequence, Step
 
 S = TypeVar("S", bound=EngineSequence)
 R = TypeVar("R")
-Writer = Generator[tuple[S, Step], int | None, R]
+Writer = Generator[tuple[S, Step], Drawn, R]
 
 
 def run_together(
@@ -27,18 +27,18 @@ def run_together(
     results: dict[int, R] = {}
     waiting = list(enumerate(writers))[::-1]
     busy: dict[int, Writer[S, R]] = {}
-    drawn: dict[int, int | None] = {}
+    drawn: dict[int, Drawn] = {}
     while waiting or busy:
         while waiting and len(busy) < at_once:
             i, writer = waiting.pop()
-            busy[i], drawn[i] = writer, None  # a fresh generator is started by None
+            busy[i] = writer
         work: dict[int, tuple[S, Step]] = {}
         for i in list(busy):
             try:
-                work[i] = busy[i].send(drawn[i])
+                work[i] = busy[i].send(drawn[i]) if i in drawn else next(busy[i])
             except StopIteration as end:
                 results[i] = end.value
-                del busy[i], drawn[i]
+                del busy[i]
                 progress()
         if work:
             drawn |= zip(work, engine.run(list(work.values())), strict=True)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from model.engine.chains import run_chains
 from model.engine.dice import uniform
 from model.engine.processors import processors_of, sample
 from model.engine.roster import Member, Roster
-from model.engine.work import Draw, Step
+from model.engine.work import Draw, Drawn, Step
 from model.networks.decoder import Decoder, KVCache
 
 CHUNK = 128  # the most tokens of one sequence in a pass: bounds the memory that a long append takes
@@ -64,11 +65,14 @@ class TorchEngine:
         self._roster.make_room()
         return self._admit(seed, sequence.cache.fork())
 
-    def run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[int | None]:
+    def run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[Drawn]:
         """All of the work, or where any of it is bad, BadStep and none of it."""
         self._roster.check_work(work)
         if self._threads is not None and torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
+        return run_chains(self._run, work)
+
+    def _run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[int | None]:
         pending = [self._rewind(sequence, step) for sequence, step in work]
         newest = self._append([sequence.cache for sequence, _ in work], pending)
         return [

@@ -38,19 +38,28 @@ class Draw:
     sampling: Sampling = field(default_factory=Sampling)
     bias: tuple[tuple[int, float], ...] = ()  # (token id, offset of its logit), before temperature; a token once
     throw: int = 0  # whoever draws again at the same place wants other dice
+    then: tuple["Draw", ...] = ()  # drawn at once, each after the token before it; these have none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """Work for one sequence: rewind to `keep` tokens, append, and perhaps draw the next.
 
-    The drawn token is appended by the engine only with the next step's `append`: what a caller never
-    sends back was never played.
+    The last token drawn is appended by the engine only with the next step's `append`: what a caller never
+    sends back was never played. Those before it, of a draw with `then`, the sequence has.
     """
 
     keep: int
     append: tuple[int, ...] = ()
     draw: Draw | None = None
+
+    @property
+    def draws(self) -> tuple[Draw, ...]:
+        """In order."""
+        return () if self.draw is None else (self.draw, *self.draw.then)
+
+
+Drawn = tuple[int, ...]  # nothing, a token, or as many as a draw and its `then` ask for
 
 
 class EngineSequence(Protocol):
@@ -77,5 +86,5 @@ class Engine(Protocol[S]):
 
     def fork(self, sequence: S, seed: int) -> S: ...
 
-    def run(self, work: Sequence[tuple[S, Step]]) -> list[int | None]:
-        """One step for each sequence, batched; the drawn token or None, in order."""
+    def run(self, work: Sequence[tuple[S, Step]]) -> list[Drawn]:
+        """One step for each sequence, batched; what each drew, in order."""

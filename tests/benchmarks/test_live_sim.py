@@ -9,6 +9,7 @@ from benchmarks.live_listening import MODES, humans_bars, start_of
 from benchmarks.live_pieces import Performance, performance_of
 from benchmarks.live_sim import Set, simulate
 from model.engine.torch_engine import TorchEngine
+from model.engine.work import Drawn
 from model.registry import load
 from model.tokens.vocabulary import PART
 from music.time import Tick
@@ -26,7 +27,7 @@ class Listener(FakeEngine):
         super().__init__()
         self.told: list[int] = []
 
-    def run(self, work: Any) -> list[int | None]:
+    def run(self, work: Any) -> list[Drawn]:
         self.told += [token for _, step in work for token in step.append]
         return super().run(work)
 

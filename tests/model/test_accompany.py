@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model.accompany import accompaniment
 from model.engine.together import run_together
 from model.engine.torch_engine import TorchEngine, TorchSequence
-from model.engine.work import Sampling, Step
+from model.engine.work import Drawn, Sampling, Step
 from model.networks.config import Sharing
 from model.tokens.codec import Header, decode
 from model.tokens.vocabulary import BAR, DURATION, PART, PITCH, POSITION, VELOCITY
@@ -30,7 +30,7 @@ class Overheard(TorchEngine):
         super().__init__(random_network(Sharing.ROUTED, context=context), threads=1, max_sequences=2)
         self.held: list[int] = []
 
-    def run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[int | None]:
+    def run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[Drawn]:
         for _, step in work:
             self.held[step.keep :] = step.append
         return super().run(work)
@@ -85,13 +85,13 @@ class Scripted:
         self.seeds.append(seed)
         return Told(sequence.length)
 
-    def run(self, work: Sequence[tuple[Told, Step]]) -> list[int | None]:
+    def run(self, work: Sequence[tuple[Told, Step]]) -> list[Drawn]:
         ((_, step),) = work
         self.held[step.keep :] = step.append
         token = self.script.pop(0)
         assert step.draw is not None
         assert any(start <= token < stop for start, stop in step.draw.allowed), f"{token} of {step.draw.allowed}"
-        return [token]
+        return [(token,)]
 
 
 def write(script: list[int], melody: Sequence[Note], *, bars: int = 1) -> tuple[Scripted, list[Note]]:

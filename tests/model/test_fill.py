@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model.engine.together import run_together
 from model.engine.torch_engine import TorchEngine, TorchSequence
-from model.engine.work import Sampling, Step
+from model.engine.work import Drawn, Sampling, Step
 from model.fill import Filling, as_before, machine_first
 from model.generate import plain
 from model.networks.config import Sharing
@@ -73,7 +73,7 @@ def test_a_bar_that_is_too_thick_for_the_context_is_passed() -> None:
 
 def test_meters_that_change_are_told_at_their_bar_lines() -> None:
     class Told(Overheard):
-        def run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[int | None]:
+        def run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[Drawn]:
             told.extend(token for _, step in work for token in step.append)
             return super().run(work)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.engine.torch_engine import TorchEngine, TorchSequence
-from model.engine.work import Sampling, Step
+from model.engine.work import Drawn, Sampling, Step
 from model.generate import SMALLEST_CAPACITY, continue_score
 from model.networks.config import Sharing
 from model.tokens.codec import decode, encode_score, header_of, on_grid, read_state
@@ -35,7 +35,7 @@ class Overheard(TorchEngine):
         self.seeds.append(seed)
         return super().open(seed)
 
-    def run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[int | None]:
+    def run(self, work: Sequence[tuple[TorchSequence, Step]]) -> list[Drawn]:
         self.prompts += [step.append for _, step in work if step.keep == 0]
         return super().run(work)
 

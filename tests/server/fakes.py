@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
-from model.engine.work import BadStep, Draw, EngineFull, Step
+from model.engine.work import BadStep, Draw, Drawn, EngineFull, Step
 from music.time import Nanos, Tick
 from streaming.messages import Control, Plan, PlannedNote, PlayerPart, Start
 from streaming.settings import Settings
@@ -46,7 +46,7 @@ class FakeEngine:
         copy.length = sequence.length
         return copy
 
-    def run(self, work: Sequence[tuple[FakeSequence, Step]]) -> list[int | None]:
+    def run(self, work: Sequence[tuple[FakeSequence, Step]]) -> list[Drawn]:
         if self.breaks:
             raise RuntimeError("out of memory")
         if any(step.keep > sequence.length for sequence, step in work):
@@ -54,13 +54,10 @@ class FakeEngine:
         self.batches.append([sequence for sequence, _ in work])
         return [self._step(sequence, step) for sequence, step in work]
 
-    def _step(self, sequence: FakeSequence, step: Step) -> int | None:
+    def _step(self, sequence: FakeSequence, step: Step) -> Drawn:
         assert not sequence.is_closed
-        sequence.length = step.keep + len(step.append)
-        if step.draw is None:
-            return None
-        start, stop = sequence.random.choice(step.draw.allowed)
-        return sequence.random.randrange(start, stop)
+        sequence.length = step.keep + len(step.append) + max(0, len(step.draws) - 1)
+        return tuple(sequence.random.randrange(*sequence.random.choice(draw.allowed)) for draw in step.draws)
 
 
 @dataclass
@@ -88,7 +85,7 @@ class ScriptedSession:
     keep: int = 0
     round_trip: int = 0
     heard: list[tuple[Any, Tick, int | None]] = field(default_factory=list)
-    drawn: list[int | None] = field(default_factory=list)
+    drawn: list[Drawn] = field(default_factory=list)
     polls: int = 0
     has_heard: Event = field(default_factory=Event)
     _owed: int = 0
@@ -127,9 +124,9 @@ class ScriptedSession:
             raise ValueError("expected music, got noise")
         return Step(keep=self.keep, append=(1, 2), draw=Draw(allowed=((10, 20),))) if self._owed else None
 
-    def accept(self, token: int | None, now: Tick) -> None:
+    def accept(self, drawn: Drawn, now: Tick) -> None:
         self._owed -= 1
-        self.drawn.append(token)
+        self.drawn.append(drawn)
 
     def take_plan(self, now: Tick) -> Plan | None:
         if self._owed or not self.heard or len(self.drawn) < self.steps * len(self.heard):

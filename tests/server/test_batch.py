@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from model.engine.together import Writer
-from model.engine.work import Draw, Sampling, Step
+from model.engine.work import Draw, Drawn, Sampling, Step
 from model.fill import Filling
 from model.generate import plain
 from music.score import Note, Part, Score
@@ -36,10 +36,8 @@ class Scripted(Order):
             append: tuple[int, ...] = tuple(range(self.prompt))  # type: ignore[attr-defined]
             drawn = list[int]()
             for _ in range(self.steps):  # type: ignore[attr-defined]
-                token = yield sequence, Step(keep=sequence.length, append=append, draw=DRAW)
-                assert token is not None
-                drawn.append(token)
-                append = (token,)
+                append = yield sequence, Step(keep=sequence.length, append=append, draw=DRAW)
+                drawn += append
                 progress()
             return drawn  # type: ignore[return-value]
         finally:
@@ -72,7 +70,7 @@ class Counting(FakeEngine):
         super().__init__()
         self.steps: list[list[Step]] = []
 
-    def run(self, work: Any) -> list[int | None]:
+    def run(self, work: Any) -> list[Drawn]:
         self.steps.append([step for _, step in work])
         return super().run(work)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from model.engine.work import Drawn
 from music.errors import BadSetting
 from music.time import Nanos, Tick
 from server.host import SessionHost
@@ -242,7 +243,7 @@ def test_a_session_that_left_while_the_engine_computed_gets_no_token(make_house:
     house.host.deliver(seat, note())
     run = house.engine.run
 
-    def leave_meanwhile(work: Any) -> list[int | None]:
+    def leave_meanwhile(work: Any) -> list[Drawn]:
         house.host.close(seat)
         return run(work)
 

@@ -1,12 +1,13 @@
 """`tradefours replay`: the network draws the same set again; one with other weights is told apart."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from model.engine.backends import AnyEngine, make_engine
-from model.engine.work import Step
+from model.engine.work import Drawn, Step
 from model.registry import fingerprint, load
 from music.files import read_midi
 from music.time import Tick
@@ -27,9 +28,11 @@ class RealEngine(FakeEngine):
         self._redrawing = Redrawing(engine)
         self._redrawing.begin(seed)
 
-    def run(self, step: Step) -> int | None:
-        super().run(step)
-        return self._redrawing.run(step, is_relief=False)
+    def run(self, step: Step) -> Drawn:
+        drawn = self._redrawing.run(step, is_relief=False)
+        super().run(replace(step, draw=None))
+        self._read(drawn[:-1])
+        return drawn
 
 
 def played(name: str, path: Path, about: dict[str, str] | None = None) -> LiveSet:

@@ -1,12 +1,12 @@
 """A whole set on a clock that the test winds: a fake engine, a player, and a listener who checks the plan's laws."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from model.engine.work import Step
+from model.engine.work import Draw, Drawn, Step
 from model.tokens.codec import Encoder, Header, step_of
 from model.tokens.grammar import State, checked_advance, is_allowed
 from model.tokens.vocabulary import BAR, PART
@@ -40,18 +40,26 @@ class FakeEngine:
     def length(self) -> int:
         return len(self.tokens)
 
-    def run(self, step: Step) -> int | None:
+    def run(self, step: Step) -> Drawn:
         assert step.append, "a step without tokens has no logits to draw from"
         assert step.keep <= self.length
         del self._states[step.keep + 1 :], self.tokens[step.keep :]
-        self.tokens += step.append
-        for token in step.append:
+        self._read(step.append)
+        drawn = list[int]()
+        for draw in step.draws:
+            self._read(drawn[-1:])
+            drawn.append(self._draw(draw))
+        return tuple(drawn)
+
+    def _read(self, tokens: Sequence[int]) -> None:
+        self.tokens += tokens
+        for token in tokens:
             self._states.append(checked_advance(self._states[-1], token))
         assert self.length <= self.capacity
-        if step.draw is None:
-            return None
+
+    def _draw(self, draw: Draw) -> int:
         self.draws += 1
-        who = step.draw.allowed
+        who = draw.allowed
         if who[0][0] == PART[0] and len(who) > 1:
             who = who[:1] if self._human_dice.random() < self.expects_human else who[1:]
         first, stop = self._dice.choice(who) if len(who) > 1 else who[0]
@@ -140,9 +148,9 @@ class LiveSet:
         """One round; False where there was nothing to do."""
         step = self.session.poll(self.now)
         if step:
-            token = self.engine.run(step)
-            self.now = Tick(self.now + self.engine.ticks_per_token * (token is not None))
-            self.session.accept(token, self.now)
+            drawn = self.engine.run(step)
+            self.now = Tick(self.now + self.engine.ticks_per_token * len(drawn))
+            self.session.accept(drawn, self.now)
             self.longest_transcript = max(self.longest_transcript, self.engine.length)
         relief = None if step else self._relieve()
         plan = self.session.take_plan(self.now)
@@ -158,7 +166,7 @@ class LiveSet:
         if self.relief_engine is None:
             self.relief_engine = FakeEngine(self.engine.seed, self.engine.ticks_per_token, self.engine.capacity)
         assert len(step.append) <= 64
-        assert self.relief_engine.run(step) is None
+        assert self.relief_engine.run(step) == ()
         if self.session.accept_relief(self.now):
             self.reliefs += 1
             self.engine, self.relief_engine = self.relief_engine, None

@@ -1,5 +1,6 @@
 """What would be one too many of the same is made unlikely, and nothing else."""
 
+from model.engine.work import Drawn, Step
 from music.time import Tick
 from streaming.guard import worn
 from streaming.messages import Control, Start
@@ -45,10 +46,10 @@ def test_the_guard_is_heard_within_a_beat_and_comes_off_again() -> None:
     asked: list[frozenset[int]] = []
     run = played.engine.run
 
-    def listen(step: object) -> int | None:
-        bias = dict(step.draw.bias) if step.draw else {}  # type: ignore[attr-defined]
+    def listen(step: Step) -> Drawn:
+        bias = dict(step.draw.bias) if step.draw else {}
         asked.append(frozenset(bias))
-        return run(step)  # type: ignore[arg-type]
+        return run(step)
 
     played.engine.run = listen  # type: ignore[method-assign]
     changes = [(Tick(2 * 1920), Control(repetition_guard=2)), (Tick(6 * 1920), Control(repetition_guard=0))]

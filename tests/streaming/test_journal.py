@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.engine.work import Step
+from model.engine.work import Drawn, Step
 from music.errors import BadJournal
 from music.events import NoteOff, NoteOn
 from music.score import Note, Score
@@ -198,8 +198,8 @@ class Parrot:
     def begin(self, seed: int) -> None:
         self.begun += 1
 
-    def run(self, step: Step, *, is_relief: bool) -> int | None:
-        return self.token if step.draw else None
+    def run(self, step: Step, *, is_relief: bool) -> Drawn:
+        return (self.token,) * len(step.draws)
 
     def relieve(self) -> None:
         raise AssertionError("no context was full")

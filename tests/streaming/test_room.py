@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.engine.work import Step
+from model.engine.work import Draw, Drawn, Step
 from model.tokens.vocabulary import PART, POSITION
 from music.events import NoteOn
 from music.time import Tick
@@ -45,17 +45,18 @@ class Leaver:
             self.session.accept(self._draw(asked), Tick(now))
         return asked
 
-    def _draw(self, asked: Step) -> int | None:
-        if asked.draw is None:
-            return None
-        starts = [start for start, _ in asked.draw.allowed]
+    def _draw(self, asked: Step) -> Drawn:
+        return tuple(self._token(draw) for draw in asked.draws)
+
+    def _token(self, draw: Draw) -> int:
+        starts = [start for start, _ in draw.allowed]
         if PART[0] in starts:
             self.left.append(self._position)
             return PART[0]
         positions = [start for start in starts if start in POSITION]
         if positions:
             self._position = positions[0] - POSITION.start
-            self.throws.append(asked.draw.throw)
+            self.throws.append(draw.throw)
             return positions[0]
         return starts[0]
 

@@ -366,7 +366,7 @@ def test_a_note_whose_moment_has_passed_when_it_is_drawn_is_never_sent() -> None
         step = session.poll(Tick(10))
         assert step is not None
         assert step.draw is not None
-        durations += step.draw.allowed[-1][1] == DURATION.stop
+        durations += step.draws[-1].allowed[-1][1] == DURATION.stop
         session.accept(engine.run(step), Tick(10 if durations < 2 else 10_000))
     assert session.late == 1
     assert session.take_plan(Tick(10_000)) is None
@@ -452,10 +452,10 @@ def test_only_the_network_is_asked_where_there_is_a_choice() -> None:
         session.receive(event, Tick(event.tick))
     now = Tick(2000)
     while (step := session.poll(now)) and step.draw is None:
-        session.accept(None, now)
+        session.accept((), now)
     assert step is not None
     assert step.draw is not None
-    session.accept(step.draw.allowed[-1][0], now)
+    session.accept((step.draw.allowed[-1][0],), now)
     step = session.poll(now)
     assert step is not None
     assert step.append[-1] == PART[1], "one machine part: the network need not say which"
@@ -468,9 +468,9 @@ def test_a_step_that_was_polled_but_overtaken_by_a_note_is_forgotten() -> None:
     for note in ((40, 50), (80, 40)):
         step = session.poll(Tick(note[0]))
         assert step is not None
-        token = engine.run(step)
+        drawn = engine.run(step)
         session.receive(NoteOn(Tick(note[0]), 0, note[1], 80), Tick(note[0]))
-        session.accept(token, Tick(note[0]))
+        session.accept(drawn, Tick(note[0]))
     for _ in range(3):
         step = session.poll(Tick(80))
         assert step is not None

@@ -5,14 +5,14 @@ from itertools import pairwise
 import pytest
 
 from model.tokens.grammar import State
-from model.tokens.vocabulary import BAR, PART, PITCH, POSITION, VELOCITY
+from model.tokens.vocabulary import BAR, PART, PITCH, POSITION
 from music.events import NoteOn
 from music.harmony import Key, parse_chart, parse_chord
 from music.score import Note
 from music.time import Tick
 from streaming.messages import Control, PlayerPart, Start
 from streaming.session import Session
-from streaming.taste import Place, Taste, bias, chord_at, pitches
+from streaming.taste import Place, Taste, bias, chord_at, pitches, velocity_bias
 from tests.streaming.live_set import live_set
 from tests.streaming.test_modes import steady
 
@@ -108,7 +108,7 @@ def test_what_the_human_holds_is_what_is_followed() -> None:
     session.receive(NoteOn(Tick(0), 0, 61, 80), Tick(0))
     while (step := session.poll(Tick(0))) and step.draw:
         followed |= {(token - PITCH.start) % 12 for token, _ in step.draw.bias if token in PITCH}
-        session.accept(step.draw.allowed[-1][0], Tick(0))
+        session.accept(tuple(draw.allowed[-1][0] for draw in step.draws), Tick(0))
     assert followed == {1}
 
 
@@ -143,12 +143,11 @@ def test_only_where_the_machine_has_several_parts_do_they_come_forward() -> None
         session.receive(NoteOn(Tick(0), 0, 61, 80), Tick(0))
         while (step := session.poll(Tick(0))) and step.draw:
             offsets += [token for token, _ in step.draw.bias if token in PART]
-            session.accept(step.draw.allowed[-1][0], Tick(0))
+            session.accept(tuple(draw.allowed[-1][0] for draw in step.draws), Tick(0))
         assert bool(offsets) == is_balanced
 
 
 def test_dynamics_lean_to_loud_or_soft() -> None:
-    state = State(last=PITCH, bars=1, header_parts=2, part=1)
-    offsets = bias(Taste(dynamics=1.0), PLACE, state, ((VELOCITY.start, VELOCITY.stop),))
+    offsets = velocity_bias(1.0)
     assert [by for _, by in offsets] == sorted(by for _, by in offsets)
     assert len(offsets) == 32

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model.engine.chains import run_chains
 from model.engine.checks import checked_token
 from model.engine.cuda.decoder import Mixer, PooledDecoder
 from model.engine.cuda.passes import SIZES, Passes
@@ -22,7 +23,7 @@ from model.engine.cuda.pool import Pool
 from model.engine.cuda.told import FIRST, Mailbox, Wish
 from model.engine.dice import uniform
 from model.engine.roster import ListedMember, Roster
-from model.engine.work import Draw, Sampling, Step
+from model.engine.work import Draw, Drawn, Sampling, Step
 from model.networks.config import NetworkConfig
 from model.networks.decoder import Decoder
 from music.errors import TradefoursError
@@ -94,21 +95,26 @@ class CudaEngine:
         self._pool.copy(sequence.slot, copy.slot, sequence.length)
         return copy
 
-    def run(self, work: Sequence[tuple[CudaSequence, Step]]) -> list[int | None]:
+    def run(self, work: Sequence[tuple[CudaSequence, Step]]) -> list[Drawn]:
         """All of the work, or where any of it is bad, BadStep and none of it."""
+        self._roster.check_work(work)
+        return run_chains(self._draw, work)
+
+    def _draw(self, work: Sequence[tuple[CudaSequence, Step]]) -> list[int | None]:
         tokens = iter(self._run(work)[0])
         return [None if step.draw is None else checked_token(next(tokens)) for _, step in work]
 
     def logits(self, sequence: CudaSequence, append: Sequence[int]) -> Tensor:
         """Append at least one token, and see what the network thinks comes next: (vocabulary,), in float32."""
         everything = Draw(allowed=((0, self._config.vocabulary),), sampling=Sampling(temperature=0))
-        _, logits = self._run([(sequence, Step(keep=sequence.length, append=tuple(append), draw=everything))])
+        step = Step(keep=sequence.length, append=tuple(append), draw=everything)
+        self._roster.check_work([(sequence, step)])
+        _, logits = self._run([(sequence, step)])
         return logits[0].clone()
 
     @torch.inference_mode()
     def _run(self, work: Sequence[tuple[CudaSequence, Step]]) -> tuple[list[int], Tensor]:
         """What was drawn, in order; the logits of the last pass's draws, which lie there until the next pass."""
-        self._roster.check_work(work)
         rows, wishes = _written(work)
         tokens, logits = list[int](), torch.empty(0)
         for at in range(0, rows.shape[1], SIZES[-1]):

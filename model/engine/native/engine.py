@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model.engine.checks import checked_token
+from model.engine.checks import DAMAGED, checked_token
 from model.engine.dice import uniform
 from model.engine.native.decoder import Format, PackedDecoder
 from model.engine.native.library import CDraw, CWork, library
 from model.engine.roster import ListedMember, Roster
-from model.engine.work import Draw, EngineFull, Sampling, Step
+from model.engine.work import Draw, Drawn, EngineFull, Sampling, Step
 from model.networks.decoder import Decoder
 
 
@@ -79,14 +79,15 @@ class NativeEngine:
         copy = library().tradefours_fork(self._packed.handle, sequence.handle)
         return self._admit(seed, copy, list(sequence.tokens))
 
-    def run(self, work: Sequence[tuple[NativeSequence, Step]]) -> list[int | None]:
+    def run(self, work: Sequence[tuple[NativeSequence, Step]]) -> list[Drawn]:
         """All of the work, or where any of it is bad, BadStep and none of it."""
         self._roster.check_work(work)
         told = (CWork * len(work))(*(_told(sequence, step) for sequence, step in work))
         library().tradefours_run(self._packed.handle, told, len(work))
-        return [
-            None if step.draw is None else checked_token(one.token) for one, (_, step) in zip(told, work, strict=True)
-        ]
+        drawn = [tuple(map(checked_token, one.tokens[: one.draw_count])) if one.draw_count else () for one in told]
+        for (sequence, _), tokens in zip(work, drawn, strict=True):
+            sequence.tokens.extend(tokens[:-1])
+        return drawn
 
     def logits(self, sequence: NativeSequence, append: Sequence[int]) -> Tensor:
         """Append at least one token, and see what the network thinks comes next: (vocabulary,), in float32."""
@@ -110,7 +111,11 @@ def _told(sequence: NativeSequence, step: Step) -> CWork:
     keep, append = sequence.write(step)
     told = CWork(sequence=sequence.handle, append=_int32s(append), append_count=len(append), keep=keep)
     if step.draw is not None:
-        told.draw = ctypes.pointer(_draw(step.draw, uniform(sequence.seed, sequence.length, step.draw.throw)))
+        draws = [
+            _draw(draw, uniform(sequence.seed, sequence.length + i, draw.throw)) for i, draw in enumerate(step.draws)
+        ]
+        told.draws, told.draw_count = (CDraw * len(draws))(*draws), len(draws)
+        told.tokens = _int32s([DAMAGED] * len(draws))
     return told
 
 

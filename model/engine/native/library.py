@@ -59,9 +59,10 @@ class CWork(Structure):
         ("append", POINTER(c_int32)),
         ("append_count", c_int32),
         ("keep", c_int32),
-        ("draw", POINTER(CDraw)),
+        ("draw_count", c_int32),
+        ("draws", POINTER(CDraw)),
+        ("tokens", POINTER(c_int32)),
         ("logits", c_void_p),
-        ("token", c_int32),
     )
 
 

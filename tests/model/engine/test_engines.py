@@ -131,13 +131,21 @@ class AnyWork(RuleBasedStateMachine):
             room = self.engine.capacity - keep
             append = tuple(data.draw(st.lists(token_ids, max_size=min(room, 25))))
             self.written[sequence] = [*self.written[sequence][:keep], *append]
-            draw = Draw(allowed=data.draw(some_ranges), sampling=GREEDY) if self.written[sequence] else None
+            draw = self.some_draw(data, room - len(append)) if self.written[sequence] else None
             work.append((sequence, Step(keep=keep, append=append, draw=draw)))
             self.touched.add(sequence)
-        for (sequence, step), token in zip(work, self.engine.run(work), strict=True):
-            assert (token is None) == (step.draw is None)
-            if step.draw is not None and token is not None:
-                self.check_draw(self.written[sequence], step.draw.allowed, token)
+        for (sequence, step), drawn in zip(work, self.engine.run(work), strict=True):
+            for i, (draw, token) in enumerate(zip(step.draws, drawn, strict=True)):
+                self.check_draw([*self.written[sequence], *drawn[:i]], draw.allowed, token)
+            self.written[sequence] += drawn[:-1]
+
+    def some_draw(self, data: st.DataObject, room: int) -> Draw:
+        then = data.draw(st.lists(some_ranges, max_size=min(room, 3)))
+        return Draw(
+            allowed=data.draw(some_ranges),
+            sampling=GREEDY,
+            then=tuple(Draw(allowed=each, sampling=GREEDY) for each in then),
+        )
 
     def check_draw(self, tokens: list[int], allowed: Ranges, token: int) -> None:
         assert any(start <= token < stop for start, stop in allowed)
@@ -190,11 +198,10 @@ def sing(engine: Any, sequence: Any, tokens: int, prompt: tuple[int, ...] = (1, 
     sung: list[int] = []
     append, length = prompt, sequence.length
     for _ in range(tokens):
-        (token,) = engine.run([(sequence, Step(keep=length, append=append, draw=EVERYTHING))])
-        assert token is not None
+        (drawn,) = engine.run([(sequence, Step(keep=length, append=append, draw=EVERYTHING))])
         length += len(append)
-        append = (token,)
-        sung.append(token)
+        append = drawn
+        sung += drawn
     return sung
 
 
@@ -224,7 +231,7 @@ def test_the_dice_that_fall_are_those_of_the_seed_the_length_and_the_throw(engin
     engine, tokens = engine_of(), random_tokens(60)
     sequence, draw = engine.open(17), replace(EVERYTHING, throw=throw)
     for length in range(1, 60, 3):
-        (drawn,) = engine.run([(sequence, Step(keep=0, append=tuple(tokens[:length]), draw=draw))])
+        ((drawn,),) = engine.run([(sequence, Step(keep=0, append=tuple(tokens[:length]), draw=draw))])
         assert drawn == sample(logits_after(NETWORKS[Sharing.ROUTED], tokens[:length]), uniform(17, length, throw))
 
 
@@ -247,8 +254,7 @@ def test_a_batch_sings_what_each_sings_alone(engine_of: EngineOf) -> None:
     together: list[list[int]] = [[], [], []]
     for _ in range(25):
         steps = [Step(keep=s.length, append=a, draw=EVERYTHING) for s, a in zip(sequences, appends, strict=True)]
-        tokens = engine.run(list(zip(sequences, steps, strict=True)))
-        appends = [(token,) for token in tokens if token is not None]
+        appends = engine.run(list(zip(sequences, steps, strict=True)))
         for sung, token in zip(together, appends, strict=True):
             sung += token
     assert together == alone
@@ -259,6 +265,23 @@ def test_a_drawn_token_is_not_written_before_it_is_sent_back(engine_of: EngineOf
     sequence = engine.open(1)
     engine.run([(sequence, Step(keep=0, append=(1, 2, 3), draw=EVERYTHING))])
     assert sequence.length == 3
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_draws_that_follow_at_once_are_those_that_would_follow_one_by_one(engine_of: EngineOf, count: int) -> None:
+    engine = engine_of()
+    slices = [Draw(allowed=((10 * i, 10 * i + 40),), throw=i) for i in range(4)]
+    works = [(engine.open(i), Step(keep=0, append=tuple(random_tokens(7 + 25 * i)))) for i in range(count)]
+    at_once = engine.run(
+        [(each, replace(step, draw=replace(slices[0], then=tuple(slices[1:])))) for each, step in works]
+    )
+    assert [sequence.length for sequence, _ in works] == [len(step.append) + 3 for _, step in works]
+    for (sequence, step), drawn in zip(works, at_once, strict=True):
+        engine.run([(sequence, step)])
+        for i, token in enumerate(drawn):
+            keep = len(step.append) + i
+            assert engine.run([(sequence, Step(keep=keep, draw=slices[i]))]) == [(token,)]
+            engine.run([(sequence, Step(keep=keep, append=(token,)))])
 
 
 def test_a_draw_needs_no_new_tokens(engine_of: EngineOf) -> None:
@@ -278,14 +301,14 @@ def test_a_long_append_in_chunks_beside_a_short_one_equals_the_whole(engine_of: 
     draw = Draw(allowed=((0, VOCABULARY),), sampling=GREEDY)
     work = [(engine.open(0), Step(keep=0, append=tuple(tokens), draw=draw)) for tokens in (long, short)]
     drawn = engine.run(work)
-    assert drawn == [int(logits_after(network, tokens).argmax()) for tokens in (long, short)]
+    assert drawn == [(int(logits_after(network, tokens).argmax()),) for tokens in (long, short)]
 
 
 def test_a_sequence_can_be_filled_to_the_last_token(engine_of: EngineOf) -> None:
     engine = engine_of(context=20)
     sequence = engine.open(0)
-    (token,) = engine.run([(sequence, Step(keep=0, append=tuple(random_tokens(20)), draw=EVERYTHING))])
-    assert token is not None
+    (drawn,) = engine.run([(sequence, Step(keep=0, append=tuple(random_tokens(20)), draw=EVERYTHING))])
+    assert len(drawn) == 1
     with pytest.raises(BadStep, match="expected at most 20 tokens in a sequence, got 21"):
         engine.run([(sequence, Step(keep=20, append=(1,)))])
 
@@ -336,6 +359,9 @@ def test_a_full_engine_says_so_until_one_leaves(engine_of: EngineOf) -> None:
         (Step(keep=3, draw=Draw(allowed=((9, VOCABULARY + 1),))), "expected ascending, non-empty ranges"),
         (Step(keep=3, draw=Draw(allowed=((9, 12),), bias=((VOCABULARY, 1.0),))), "expected finite offsets"),
         (Step(keep=3, draw=Draw(allowed=((9, 12),), bias=((9, math.inf),))), "got inf of 9"),
+        (Step(keep=3, draw=Draw(allowed=((9, 12),), then=(Draw(allowed=()),))), "expected ascending, non-empty ranges"),
+        (Step(keep=3, draw=replace(EVERYTHING, then=(replace(EVERYTHING, then=(EVERYTHING,)),))), "to have none"),
+        (Step(keep=3, draw=replace(EVERYTHING, then=(EVERYTHING,) * 400)), "tokens in a sequence, got 403"),
     ],
 )
 def test_a_bad_step_is_refused_and_nothing_is_done(engine_of: EngineOf, step: Step, reason: str) -> None:

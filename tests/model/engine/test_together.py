@@ -39,7 +39,7 @@ def test_no_more_are_begun_than_may_be_at_once_and_each_end_is_told() -> None:
         most = max(most, open_now)
         sequence, total = shared.open(seed=steps), 0
         for length in range(steps):
-            total += (yield sequence, Step(keep=length, append=(0,), draw=Draw(allowed=((0, 9),)))) or 0
+            total += sum((yield sequence, Step(keep=length, append=(0,), draw=Draw(allowed=((0, 9),)))))
         sequence.close()
         open_now -= 1
         return steps

@@ -17,9 +17,10 @@ struct Work {
     const int32_t* append;
     int32_t append_count;
     int32_t keep;      // the sequence is rewound to so many tokens first
-    const Draw* draw;  // null without
-    float* logits;     // of the draw's ranges, at their token ids, for whoever wants to see them; null without
-    int32_t token;     // the answer
+    int32_t draw_count;
+    const Draw* draws;  // one after the other: each token but the last is appended before the next draw
+    int32_t* tokens;    // the answers; what follows a damaged one stays as it was
+    float* logits;      // of the last draw's ranges, at their token ids, for whoever wants to see them; null without
 };
 
 // The name of the path of that rank, or null past the last.
@@ -65,26 +66,35 @@ EXPORT void tradefours_free_sequence(Sequence* sequence) { delete sequence; }
 EXPORT void tradefours_run(Decoder* decoder, Work* work, int count) {
     Row rows[kRows];
     struct { Work* work; int row; } drawing[kRows];
-    int filled = 0, draws = 0;
+    int filled = 0, draws = 0, link = 0;
     const auto flush = [&] {
         decoder->pass(rows, filled);
         for (int d = 0; d < draws; d++) {
-            const Draw& wish = *drawing[d].work->draw;
+            Work& w = *drawing[d].work;
+            const Draw& wish = w.draws[link];
             const int32_t* ranges = wish.ranges;
             const int first = ranges[0], last = ranges[2 * wish.range_count - 1];
             const float* logits = decoder->logits(drawing[d].row, first, last);
-            if (float* out = drawing[d].work->logits) std::copy(logits + first, logits + last, out + first);
-            drawing[d].work->token = draw(wish, logits);
+            if (w.logits) std::copy(logits + first, logits + last, w.logits + first);
+            w.tokens[link] = draw(wish, logits);
         }
         filled = draws = 0;
     };
+    const auto read = [&](Work& w, int32_t token, bool is_last) {
+        rows[filled++] = {w.sequence, token};
+        if (is_last && link < w.draw_count) drawing[draws++] = {&w, filled - 1};
+        if (filled == kRows) flush();
+    };
+    int links = 0;
     for (Work* w = work; w < work + count; w++) {
         w->sequence->length = w->keep;
-        for (int i = 0; i < w->append_count; i++) {
-            rows[filled++] = {w->sequence, w->append[i]};
-            if (i + 1 == w->append_count && w->draw) drawing[draws++] = {w, filled - 1};
-            if (filled == kRows) flush();
-        }
+        links = std::max(links, w->draw_count);
+        for (int i = 0; i < w->append_count; i++) read(*w, w->append[i], i + 1 == w->append_count);
     }
     if (filled) flush();
+    for (link = 1; link < links; link++) {
+        for (Work* w = work; w < work + count; w++)
+            if (link < w->draw_count && w->tokens[link - 1] != kDamaged) read(*w, w->tokens[link - 1], true);
+        if (filled) flush();
+    }
 }

@@ -37,11 +37,11 @@ def test_many_steps_of_three_with_rewinds_are_torchs(sharing: Sharing, device: s
         rewinds = number % 37 == 36 or max(one.length for one, _ in pairs) > 190
         keeps = [max(1, one.length - dice.randint(1, 100)) if rewinds else one.length for one, _ in pairs]
         steps = [Step(keep=keep, append=new, draw=draw) for keep, new in zip(keeps, append, strict=True)]
-        tokens = ours.run([(pair[0], step) for pair, step in zip(pairs, steps, strict=True)])
-        assert tokens == theirs.run([(pair[1], step) for pair, step in zip(pairs, steps, strict=True)])
+        drawn = ours.run([(pair[0], step) for pair, step in zip(pairs, steps, strict=True)])
+        assert drawn == theirs.run([(pair[1], step) for pair, step in zip(pairs, steps, strict=True)])
         # A greedy walk of a random network soon goes in circles: now and then it is pushed.
         push = (dice.randrange(VOCABULARY),) if number % 5 == 0 else ()
-        append = [(token, *push) for token in tokens if token is not None]
+        append = [(*tokens, *push) for tokens in drawn]
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -65,7 +65,7 @@ def test_more_tokens_than_a_pass_holds_take_several(device: str) -> None:
     one, other = engine.open(0), engine.open(1)
     steps = [Step(keep=0, append=tuple(each), draw=GREEDY) for each in (tokens[:90], tokens)]
     drawn = engine.run(list(zip((one, other), steps, strict=True)))
-    assert drawn == [int(network(torch.tensor([each]))[0, -1].argmax()) for each in (tokens[:90], tokens)]
+    assert drawn == [(int(network(torch.tensor([each]))[0, -1].argmax()),) for each in (tokens[:90], tokens)]
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -91,7 +91,7 @@ def test_a_slot_that_was_left_is_taken_again() -> None:
     again = engine.open(0)
     assert again.slot == first.slot
     assert engine.run([(again, Step(keep=0, append=(1, 2), draw=GREEDY))]) == [
-        int(random_network()(torch.tensor([[1, 2]]))[0, -1].argmax())
+        (int(random_network()(torch.tensor([[1, 2]]))[0, -1].argmax()),)
     ]
 
 
