@@ -214,8 +214,7 @@ class SessionHost:
             ended = self._now()
         with self._lock:
             if work:
-                appended = [len(job.step.append) for job in work]
-                self._numbers.ran_for_sessions(appended, sum(map(len, drawn)), began, ended)
+                self._numbers.ran_for_sessions([job.step for job in work], sum(map(len, drawn)), began, ended)
                 self._accept(work, drawn)
             self._emit()
         return bool(work) or self._write_batch()

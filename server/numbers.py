@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from clients.times import percentile
+from model.engine.work import Step
 from music.time import Nanos
 from server.histogram import MARGINS, Counted, Histogram
 
@@ -77,12 +78,16 @@ class Numbers:
         self._recent.append((ended, tokens, ended - began))
         self._forget(ended)
 
-    def ran_for_sessions(self, appended: list[int], tokens: int, began: Nanos, ended: Nanos) -> None:
-        """`appended`: how many tokens each sequence was given."""
+    def ran_for_sessions(self, steps: list[Step], tokens: int, began: Nanos, ended: Nanos) -> None:
+        """`steps`: of each sequence, in one call of the engine. Draws that follow one another are a pass each."""
         self.ran(tokens, began, ended)
+        appended = [len(step.append) for step in steps]
         self.appended += sum(appended)
-        self.batch_size.add(len(appended))
-        (self.decode if max(appended) <= 1 else self.prefill).add(ended - began)
+        self.batch_size.add(len(steps))
+        if max(appended) <= 1:
+            self.decode.add((ended - began) // max(1, *(len(step.draws) for step in steps)))
+        else:
+            self.prefill.add(ended - began)
 
     def ran_for_pieces(self, tokens: int, began: Nanos, ended: Nanos) -> None:
         self.ran(tokens, began, ended)
