@@ -125,7 +125,7 @@ def bench_listening(
     live = [live_row(mode, each) for mode, each in by_mode.items()]
     fits = {mode: fits_of(each) for mode, each in by_mode.items()}
     music = [row for mode in MODES for row in music_rows(mode, fits[mode])]
-    price = "what it took" if step_ms is None else f"{step_ms:g} ms a call"
+    price = "what it took" if step_ms is None else f"{step_ms:g} ms a pass"
     bars = [humans_bars(each.performance, each.mode) for each in played]
     minutes = 2 * sum(each.seconds(each.ticks) for each in bars) / 60
     about = f"{len(performances)} performances, {minutes:.0f} minutes of music; the engine's time {price}."

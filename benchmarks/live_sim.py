@@ -69,7 +69,7 @@ def simulate(
     is_deaf: bool = False,
     look_at: Sequence[Tick] = (),
 ) -> Set:
-    """Play `human` to a new session until tick `ticks`. `step_ns`: price of a call of the engine; None: its own time.
+    """Play `human` to a new session until tick `ticks`. `step_ns`: price of a pass of the engine; None: its own time.
 
     `is_deaf`: the network is not told the humans' notes; when it may play, and when it plans anew, stays the same.
     `look_at`: moments of which to return views.
@@ -115,7 +115,8 @@ class _PricedEngine(Around):
     def run(self, work: Sequence[tuple[Any, Step]]) -> list[Drawn]:
         began = thread_time_ns()
         tokens = super().run(work)
-        took = thread_time_ns() - began if self._step_ns is None else self._step_ns
+        passes = max(len(step.draws) or 1 for _, step in work)
+        took = thread_time_ns() - began if self._step_ns is None else passes * self._step_ns
         self.spent_ns += took
         self._spend(took)
         return tokens

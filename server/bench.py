@@ -25,7 +25,7 @@ def live(
     players: Annotated[int, typer.Option(min=0, max=64, help="So many at once, over WebSockets; 0: one, inside.")] = 0,
     sim: Annotated[bool, typer.Option("--sim", help="Recorded players on a virtual clock: does it listen?")] = False,
     step_ms: Annotated[
-        float | None, typer.Option(min=0, help="--sim: so much time for each call of the engine, not what it takes.")
+        float | None, typer.Option(min=0, help="--sim: so much time for each pass of the engine, not what it takes.")
     ] = None,
     corpus: Annotated[
         Path | None,

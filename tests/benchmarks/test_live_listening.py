@@ -93,4 +93,4 @@ def test_the_command_writes_what_was_measured(
     assert "continue_in_key_over_withheld_low" in found["ratios"]
     shown = capsys.readouterr().out
     assert "| trade | recorded partner |" in shown
-    assert "1 ms a call" in shown
+    assert "1 ms a pass" in shown
