@@ -10,7 +10,7 @@ from typing import Any, Final
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
+from websockets.frames import Close, Frame
 
 HEAD_S: Final = 10.0  # a request's first line and headers come within this time
 LARGEST_HEAD: Final = 64 * 2**10
@@ -80,20 +80,52 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             self.transport.abort()
 
     def handle_parser_exception(self) -> None:
+        if not self.close_sent and self.conn.close_sent:
+            self._take_leave(self.conn.close_sent)
+
+    def handle_close(self, event: Frame) -> None:
+        if not self.close_sent and self.conn.close_rcvd:
+            self._take_leave(self.conn.close_rcvd)
+        else:
+            self._say_no_more()
+
+    def _take_leave(self, close: Close) -> None:
         """Say why, and read on for a while: who closes on what is unread resets, and the word is lost on the way."""
-        if self.close_sent or self.conn.close_sent is None:
-            return
-        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
-        self.transport.write_eof()
         self.close_sent = True
-        self.transport.resume_reading()
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+        self._say_no_more()
+
+    def _say_no_more(self) -> None:
+        self.stop_keepalive()
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+            self.transport.resume_reading()
 
     def handle_cont(self, event: Frame) -> None:
         super().handle_cont(event)
-        if len(self.frames) > MOST_PIECES and not self.close_sent:
-            self.frames = []
-            self.conn.fail(1009, f"expected a message in at most {MOST_PIECES} pieces")
+        if len(self.frames) > MOST_PIECES:
+            self._give_up(1009, f"expected a message in at most {MOST_PIECES} pieces")
+
+    def handle_ping(self) -> None:
+        if self.close_sent:
+            self.conn.data_to_send()  # nobody waits for the answer
+        else:
+            super().handle_ping()
+
+    def send_receive_event_to_app(self) -> None:
+        """uvicorn would log what is no UTF-8 as if it were a mistake of its own, once for each client that likes."""
+        try:
+            if self.curr_msg_data_type == "text":
+                b"".join(self.frames).decode()
+        except UnicodeDecodeError:
+            self._give_up(1007, "expected UTF-8")
+        else:
+            super().send_receive_event_to_app()
+
+    def _give_up(self, code: int, reason: str) -> None:
+        self.frames = []
+        if not self.close_sent:
+            self.conn.fail(code, reason)
             self.handle_parser_exception()

@@ -11,6 +11,7 @@ import pytest
 from tests.server.running import run_server
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
+KEY = "0123456789abcdef"
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 
 
@@ -35,9 +36,10 @@ def test_the_document_names_every_route_of_v1_and_its_refusals() -> None:
 
 @pytest.mark.skipif(shutil.which(str(PROGRAM)) is None, reason="needs schemathesis, of the extra dev")
 def test_no_request_of_schemathesis_finds_it_wrong(tmp_path: Path) -> None:
-    """A few examples of each operation; docs/rest.md has the command for many."""
-    with run_server(max_generations=10_000) as running:
+    """A few examples of each operation, with and without the key; docs/rest.md has the command for many."""
+    with run_server(max_generations=10_000, key=KEY) as running:
         command = [str(PROGRAM), "--config-file", str(CONFIG), "run", f"{running.http}/openapi.json", "--checks", "all"]
+        command += ["--header", f"Authorization: Bearer {KEY}"]
         command += [
             "--max-examples",
             "25",
