@@ -14,9 +14,10 @@ from model.engine.together import Writer
 from model.engine.work import BadStep, Drawn, Engine, EngineSequence, Step
 from music.score import Note
 from server.composing import Order
+from server.trunk import Trunk
 
 AT_ONCE: Final = 8  # pieces that share a pass
-SEQUENCES: Final = AT_ONCE + 1  # of the engine, beside those of the players: one that forks holds two for a moment
+SEQUENCES: Final = AT_ONCE + 2  # of the engine, beside those of the players: a trunk, and one that forks holds two
 IDLE_TOKENS: Final = 64  # in a turn, while nobody plays
 SHARED_TOKENS: Final = 8  # while somebody does: a note of theirs waits for no more
 
@@ -59,6 +60,7 @@ class Batch:
         self._waiting: deque[Piece] = deque()  # its methods are atomic
         self._writing: deque[_Writing] = deque()
         self._drawn: deque[tuple[_Writing, Drawn]] = deque()  # whose writers are yet to be told
+        self._trunk: Trunk | None = None
 
     # ---- any thread ---------------------------------------------------------------------------------
 
@@ -88,7 +90,7 @@ class Batch:
         return drawn
 
     def _draw(self, engine: Engine[Any], most_tokens: int) -> int:
-        self._begin(engine)
+        self._begin_pieces(engine)
         turn = list[tuple[_Writing, Step]]()
         for _ in range(len(self._writing)):
             if most_tokens < 1:
@@ -101,6 +103,8 @@ class Batch:
         drawn = self._run(engine, turn)
         for (writing, step), tokens in zip(turn, drawn, strict=True):
             if step is writing.step:
+                if self._trunk and not self._trunk.is_read and writing is self._reader:
+                    self._trunk.grow(engine)
                 self._drawn.append((writing, tokens))
             elif writing in self._writing:
                 keep = step.keep + len(step.append)
@@ -116,6 +120,8 @@ class Batch:
     def close(self) -> None:
         self._waiting.clear()
         self._drawn.clear()
+        with suppress(Exception):
+            self._fell_trunk()
         for writing in self._writing:
             with suppress(Exception):  # a broken engine may break here, too
                 writing.writer.close()
@@ -126,18 +132,41 @@ class Batch:
             writing.writer.close()
             self._writing.remove(writing)
 
-    def _begin(self, engine: Engine[Any]) -> None:
+    def _begin_pieces(self, engine: Engine[Any]) -> None:
+        if self._trunk and not self._trunk.is_read and self._reader is None:  # it was given up, or has failed
+            self._fell_trunk()
         while self._waiting and len(self._writing) < AT_ONCE:
+            if self._trunk and self._trunk.order is not self._waiting[0].order:
+                self._fell_trunk()
+            if self._trunk and not self._trunk.is_read:
+                return
             piece = self._waiting.popleft()
-            if not piece.is_wanted:
-                continue
-            try:
-                writer = piece.order.write(engine, piece.seed, piece.bar)
-                sequence, step = next(writer)
-            except Exception as error:
-                self._end(piece, error)
-                continue
-            self._writing.append(_Writing(piece, writer, sequence, step))
+            if piece.is_wanted:
+                self._begin(engine, piece)
+        if not self._waiting:
+            self._fell_trunk()
+
+    def _begin(self, engine: Engine[Any], piece: Piece) -> None:
+        trunk = self._trunk
+        try:
+            writer = piece.order.write(trunk.branches(engine) if trunk else engine, piece.seed, piece.bar)
+            sequence, step = next(writer)
+        except Exception as error:
+            self._end(piece, error)
+            return
+        self._writing.append(_Writing(piece, writer, sequence, trunk.left_of(step) if trunk else step))
+        if trunk is None and self._waiting and self._waiting[0].order is piece.order:
+            self._trunk = Trunk(piece.order, sequence, step.append)
+
+    @property
+    def _reader(self) -> _Writing | None:
+        """Who reads the prompt of which others wait for a copy."""
+        return next((each for each in self._writing if self._trunk and each.sequence is self._trunk.reader), None)
+
+    def _fell_trunk(self) -> None:
+        if self._trunk:
+            self._trunk.close()
+        self._trunk = None
 
     def _run(self, engine: Engine[Any], turn: list[tuple[_Writing, Step]]) -> list[Drawn]:
         """All in one batch. Where the engine refuses a step it has done none: then one by one, and that piece ends."""

@@ -34,9 +34,11 @@ class Scripted(Order):
         sequence = engine.open(seed)
         try:
             append: tuple[int, ...] = tuple(range(self.prompt))  # type: ignore[attr-defined]
-            drawn = list[int]()
+            drawn, length = list[int](), 0
             for _ in range(self.steps):  # type: ignore[attr-defined]
-                append = yield sequence, Step(keep=sequence.length, append=append, draw=DRAW)
+                step = Step(keep=length, append=append, draw=DRAW)
+                length += len(append)
+                append = yield sequence, step
                 drawn += append
                 progress()
             return drawn  # type: ignore[return-value]
@@ -242,3 +244,56 @@ def test_the_clock_of_nobody_is_needed_to_write() -> None:
         assert house.host.turn()
     house.host.heartbeat(seat, ClientHeartbeat(tick=0))
     assert not house.host.turn()
+
+
+def test_a_prompt_that_several_pieces_share_is_read_once_and_they_are_what_they_would_be_alone() -> None:
+    order = Scripted(prompt=50)
+    alone = []
+    for seed in range(12):
+        batch, engine, told = Batch(), Counting(), Told()
+        batch.add([told.piece(order, seed=seed)])
+        write_all(batch, engine)
+        alone += [got for _, got in told.ended]
+    batch, engine, told = Batch(), Counting(), Told()
+    batch.add(told.piece(order, seed=seed) for seed in range(12))
+    write_all(batch, engine, 7)
+    assert sorted((piece.seed, got) for piece, got in told.ended) == list(enumerate(alone))
+    assert sum(engine.tokens) == 49 + 12 * 4, "the prompt but for its last token, then a token for each draw"
+    assert max(engine.tokens) <= 7
+    assert engine.open_now == 0
+
+
+def test_who_waits_for_a_prompt_reads_it_when_its_reader_is_given_up() -> None:
+    batch, engine, told = Batch(), Counting(), Told()
+    order = Scripted(prompt=50)
+    pieces = [told.piece(order, seed=seed) for seed in range(3)]
+    batch.add(pieces)
+    batch.turn(engine, 20)
+    assert engine.open_now == 1
+    pieces[0].is_wanted = False
+    write_all(batch, engine)
+    assert {piece.seed for piece, _ in told.ended} == {1, 2}
+    assert engine.open_now == 0
+
+
+def test_without_room_for_a_copy_everybody_reads_the_prompt() -> None:
+    batch, engine, told = Batch(), Counting(), Told()
+    engine.places = 1
+    order = Scripted(prompt=50)
+    batch.add(told.piece(order, seed=seed) for seed in range(2))
+    batch.turn(engine, 1000)
+    engine.places = 2
+    write_all(batch, engine)
+    assert sum(engine.tokens) == 2 * (50 + 3)
+    assert [len(got) for _, got in told.ended if not isinstance(got, Exception)] == [4, 4]
+
+
+def test_each_order_has_a_prompt_of_its_own() -> None:
+    batch, engine, told = Batch(), Counting(), Told()
+    for prompt in (50, 60):
+        order = Scripted(prompt=prompt)
+        batch.add(told.piece(order, seed=seed) for seed in range(3))
+    write_all(batch, engine)
+    assert len(told.ended) == 6
+    assert sum(engine.tokens) == 49 + 3 * 4 + 59 + 3 * 4
+    assert engine.open_now == 0
