@@ -34,7 +34,7 @@ def measure_ports(model: str, seconds: float) -> list[Measured]:
     with (
         TemporaryDirectory() as folder,
         private_jack(Path(folder) / "jack.log") as env,
-        _environment(env),
+        environment(env),
         serving(model) as url,
     ):
         measured = []
@@ -122,7 +122,7 @@ def _sleep_until(moment: int) -> None:
 
 
 @contextmanager
-def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+def environment(changes: Mapping[str, str]) -> Iterator[None]:
     """JACK's clients, ours included, find their server by it."""
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)

@@ -57,6 +57,7 @@ class Bridge:
         self._answered = False
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._clock_out = ClockOut(self._clock, _nanos(options.clock_offset_ms))
+        self._thru = Thru()
         self._out = OutPort(
             options.output or OUTPUT_NAME,
             virtual=options.output is None,
@@ -66,8 +67,8 @@ class Bridge:
             senses=options.active_sensing,
             exact=options.exact,
             parts=tuple(channels.values()) if has_ports else (),
+            is_back=self._thru.open_again,
         )
-        self._thru = Thru()
         self._recorder = Recorder(options.record)
         self._inputs = Inputs(options.inputs, options.api, self._hear, self._unplugged, at_once=self._thru.hear)
 

@@ -8,13 +8,10 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic_ns
-from typing import Final
 
-from clients.ports import INPUT_NAME, InputPort, open_input
+from clients.ports import INPUT_NAME, LOOK_S, InputPort, open_input
 from music.errors import PortError
 from music.time import Nanos
-
-LOOK_S: Final = 0.5  # between looks for what was unplugged or is back
 
 Heard = Callable[[int, bytes, Nanos], None]  # index of the port, message, moment
 Gone = Callable[[int, Nanos], None]

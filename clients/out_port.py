@@ -12,12 +12,14 @@ from contextlib import suppress
 from time import monotonic_ns
 from typing import Any, Final
 
+from clients.ports import LOOK_S, has_output
 from clients.times import Times
 from music.errors import PortError
 from music.time import Nanos
 
 OPEN_S: Final = 10.0
 QUIT_S: Final = 2.0
+UNPLUGGED: Final = 1  # status of a port process whose port is gone
 SOON: Final = Nanos(5_000_000_000)  # a process that dies this young will not live the next time either
 
 log = logging.getLogger("bridge")
@@ -37,10 +39,12 @@ class OutPort:
         senses: bool = False,
         exact: bool = False,
         parts: Sequence[int] = (),
+        is_back: Callable[[], None] = lambda: None,
     ) -> None:
         """`failed` is called once, when the port is gone for good. `clock`: name of a second, virtual port, for
         pulses. `senses`: with active sensing. `exact`: through JACK, to the sample.
-        `parts`: a virtual port for each, whose messages leave on these channels; the nth is our channel n."""
+        `parts`: a virtual port for each, whose messages leave on these channels; the nth is our channel n.
+        `is_back` is called when an existing port was unplugged and is there again."""
         self.name = name
         self.notes_on = 0
         self.notes_off = 0
@@ -52,7 +56,11 @@ class OutPort:
         self._command += ["--active-sensing"] if senses else []
         self._command += ["--exact"] if exact else []
         self._command += ["--parts", ",".join(map(str, parts))] if parts else []
+        self._wanted = name
+        self._virtual = virtual
+        self._api = api
         self._failed = failed
+        self._is_back = is_back
         self._process: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None
         self._leaving = False
@@ -116,6 +124,9 @@ class OutPort:
             status = await self._read_reports(self._process)
             if self._leaving:
                 return
+            if status == UNPLUGGED and not self._virtual:
+                await self._await_return()
+                continue
             is_lost = monotonic_ns() - started < SOON
             log.warning("the port process ended with status %s: starting it again", status)
             try:
@@ -130,6 +141,22 @@ class OutPort:
                 self._failed(PortError(f"expected the port process to stay, but it ended with status {status}"))
         assert self._process is not None
         await self._read_reports(self._process)  # until `close`
+
+    async def _await_return(self) -> None:
+        """An existing port was unplugged; back when it is, or when there is nobody to wait for it."""
+        log.warning("%s is gone: what is played is lost until it is back", self.name)
+        while not self._leaving:
+            await asyncio.sleep(LOOK_S)
+            if await asyncio.to_thread(has_output, self._wanted, self._api):
+                with suppress(PortError):
+                    self.name = await self._start()
+                    break
+        self._tell({"panic": True})
+        if self._leaving:
+            self._tell({"quit": True})
+            return
+        log.info("%s is back", self.name)
+        self._is_back()
 
     async def _read_reports(self, process: asyncio.subprocess.Process) -> int:
         assert process.stdout is not None

@@ -7,6 +7,7 @@ sounding note. It knows no ticks and no server. It reads JSON lines from stdin,
     {"pulse": {"due": 1, "message": "f8"}}          a clock's message, to the port of that
     {"silence": true}                end all that sounds, forget what waits
     {"panic": true}                  that, and all notes off on all channels
+    {"gone": true}                   the port is: as quit, but with status 1
     {"quit": true}
 
 and reports JSON lines on stdout: `{"ready": true, "port": ...}`, `{"played": id, "late_ns": n}` for every note-on,
@@ -24,12 +25,12 @@ from contextlib import suppress
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
 from threading import Thread
-from time import monotonic_ns
+from time import monotonic_ns, sleep
 from typing import Any, Final
 
 from clients.jack_port import JackPort
 from clients.part_ports import PartPorts, Port
-from clients.ports import OutputPort, choose_api, open_output, refuse_twin
+from clients.ports import LOOK_S, OutputPort, choose_api, open_output, refuse_twin
 from clients.realtime import PORT_PRIORITY, ask_for_realtime
 from music.errors import BadSetting, PortError
 from music.messages import ACTIVE_SENSING, note_off, note_on, panic_messages
@@ -38,6 +39,7 @@ from streaming.playout import Playout, PortMessage
 
 SENSE_EVERY: Final = Nanos(200_000_000)  # an instrument that hears nothing for 300 ms falls silent
 QUIT: Final = b'{"quit": true}'
+GONE: Final = b'{"gone": true}'
 
 Lines = SimpleQueue[bytes]
 
@@ -68,7 +70,7 @@ class Player:
             self.end()
 
     def obey(self, line: bytes | None) -> bool:
-        """False for quit. A line that makes no sense is reported and changes nothing."""
+        """False for quit. A line without sense is reported and changes nothing. Raises PortError where it is gone."""
         if line is None:
             return True
         try:
@@ -81,6 +83,8 @@ class Player:
                 heappush(self._pulses, (Nanos(int(pulse["due"])), self._pulses_told, bytes.fromhex(pulse["message"])))
             elif "silence" in command:
                 self._send(self._playout.silence(), at_due=False)
+            elif "gone" in command:
+                raise PortError("expected the port to stay, but it is gone")
             elif "panic" in command:
                 self._channels.update(range(16))
                 self.end()
@@ -139,6 +143,13 @@ def read_lines(lines: Lines) -> None:
     lines.put(QUIT)
 
 
+def look_after(port: OutputPort, lines: Lines) -> None:
+    """Until an existing port is unplugged. Runs in a thread of its own."""
+    while port.is_there():
+        sleep(LOOK_S)
+    lines.put(GONE)
+
+
 class Reports:
     """Writes reports to stdout and never waits for their reader: one that does not fit is lost."""
 
@@ -185,6 +196,8 @@ def main() -> int:
     report({"ready": True, "port": ", ".join(port.name for port in ports)})
     ask_for_realtime(PORT_PRIORITY)
     Thread(target=read_lines, args=(lines,), daemon=True).start()
+    if options.existing:
+        Thread(target=look_after, args=(ports[0], lines), daemon=True).start()
     try:
         out = PartPorts(ports, options.parts) if options.parts else ports[0]
         Player(out, report, clock=clock, senses=options.active_sensing).run(lines)

@@ -24,6 +24,7 @@ OUTPUT_NAME: Final = "Tradefours Out"
 CLOCK_NAME: Final = "Tradefours Clock"
 THRU_NAME: Final = "Tradefours Thru"
 OUR_OUTPUTS: Final = (OUTPUT_NAME, CLOCK_NAME, THRU_NAME)
+LOOK_S: Final = 0.25  # between looks for what was unplugged or is back
 API_VARIABLE: Final = "TRADEFOURS_MIDI_API"
 APIS: Final = {  # in the order in which they are tried: the name users say, rtmidi's constant
     "coremidi": "API_MACOSX_CORE",
@@ -79,6 +80,10 @@ class OutputPort:
         except _rtmidi().RtMidiError as error:
             raise PortError(f"expected the port {self.name!r} to take a message, got: {error}") from error
 
+    def is_there(self) -> bool:
+        """Of an existing port: it still is. May take a moment, and may be asked in any thread."""
+        return self.name in _names(self._driver)
+
     def close(self) -> None:
         """Waits until the driver has taken what was sent."""
         self._driver.close_port()
@@ -95,6 +100,14 @@ def list_ports(api: str | None = None) -> PortNames:
     finally:
         inputs.delete()
         outputs.delete()
+
+
+def has_output(name: str, api: str | None = None) -> bool:
+    """Whether `open_output` would find such an existing port now."""
+    with suppress(PortError):
+        find_port(name, list_ports(api).outputs)
+        return True
+    return False
 
 
 def open_input(

@@ -19,13 +19,22 @@ class Thru:
 
     def __init__(self) -> None:
         self.added = Times()  # from the driver's moment to the port
+        self._wanted: tuple[str | None, str | None] = None, None
         self._port: OutputPort | None = None
         self._lock = Lock()  # two keyboards are two threads; one never waits longer than the other's send takes
         self._sounding: dict[tuple[int, int], int] = {}  # by channel and pitch: which port
 
     def open(self, output: str | None, api: str | None) -> None:
         """`Tradefours Thru`, or an existing port. Raises PortError."""
+        self._wanted = output, api
         self._port = open_output(output or THRU_NAME, virtual=output is None, api=api)
+
+    def open_again(self) -> None:
+        """An existing port was unplugged and is back: keys that are down are no more. Nothing where none was open."""
+        if self._port:
+            self.close()
+            with suppress(PortError):
+                self.open(*self._wanted)
 
     def close(self) -> None:
         """All notes end, and their channels are told so."""

@@ -96,6 +96,14 @@ def performing(quick: Quick = False, json_file: Json = None) -> None:
     _measure(bench_performing, quick, json_file)
 
 
+@bench.command()
+def replug(quick: Quick = False, json_file: Json = None) -> None:
+    """Keyboard, instrument and server are unplugged 200 times at random while both play: does a note hang?"""
+    from benchmarks.replug import bench_replug
+
+    _measure(bench_replug, quick, json_file)
+
+
 def _measure(measurement: Callable[..., int], quick: bool, json_file: Path | None) -> None:
     from benchmarks.company import company
 

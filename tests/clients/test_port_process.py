@@ -88,12 +88,12 @@ def test_a_line_without_sense_is_reported_and_does_no_harm(line: bytes) -> None:
 
 def test_pulses_go_to_the_clocks_port_in_time_and_outlive_a_silence() -> None:
     port, clock, queue = RecordingPort(), RecordingPort(), SimpleQueue[bytes]()
-    now = monotonic_ns()
+    now = monotonic_ns() + 50 * MS
     for due, message in ((now + 3 * MS, "f8"), (now, "fa"), (now + 5 * MS, "f8")):
         queue.put(json.dumps({"pulse": {"due": due, "message": message}}).encode())
     queue.put(b'{"silence": true}')
     player = Player(port, lambda report: None, clock=clock)
-    Timer(0.1, queue.put, [QUIT]).start()
+    Timer(0.2, queue.put, [QUIT]).start()
     player.run(queue)
     assert (port.sent, clock.sent) == ([], [b"\xfa", b"\xf8", b"\xf8"])
 

@@ -30,6 +30,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Port:
     port = Port()
 
     def open_output(name: str, **_: Any) -> Port:
+        port.is_open = True
         return port
 
     monkeypatch.setattr(clients.thru, "open_output", open_output)
@@ -79,9 +80,20 @@ def test_closing_ends_all(port: Port) -> None:
     assert len(port.sent) == 5
 
 
+def test_an_instrument_that_is_back_is_opened_again(port: Port) -> None:
+    thru = opened()
+    hear(thru, ON)
+    thru.open_again()
+    hear(thru, ON)
+    assert port.sent[:2] == [ON, OFF]
+    assert port.sent[-1] == ON
+    assert port.is_open
+
+
 def test_without_a_port_nothing_happens(port: Port) -> None:
     thru = Thru()
     hear(thru, ON)
     thru.gone(0)
+    thru.open_again()
     thru.close()
     assert port.sent == []
