@@ -201,6 +201,7 @@ def run(
     prompt: Prompt = None,
 ) -> None:
     """The main job: the server, its page, and MIDI ports where the system has any."""
+    from server.drain import leave
     from server.play import play
 
     settings = _settings(
@@ -230,7 +231,7 @@ def run(
     arguments += ["--thru"] * thru + ["--active-sensing"] * active_sensing + ["--exact"] * exact
     arguments += [f"--in={each}" for each in input or ()] + [f"--program={each}" for each in program or ()]
     needs_ports = any(option is not None for option in (input, output, api))
-    raise typer.Exit(play(settings, _load_engine, arguments, api=api, needs_ports=needs_ports))
+    leave(play(settings, _load_engine, arguments, api=api, needs_ports=needs_ports))
 
 
 @app.command()
@@ -249,12 +250,13 @@ def serve(
 ) -> None:
     """The server alone."""
     from server import serve as server_serve
+    from server.drain import leave
 
     settings = _settings(
         host=host, port=port, allow_public=public or None, model=model, threads=threads, max_sessions=max_sessions,
         journal=journal, log_format=log_format, key_file=key_file, allow_host=allow_host, allow_origin=allow_origin,
     )  # fmt: skip
-    raise typer.Exit(server_serve.serve(settings, _load_engine))
+    leave(server_serve.serve(settings, _load_engine))
 
 
 @app.command()

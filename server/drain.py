@@ -6,8 +6,9 @@ behind. The second signal ends the process at once.
 
 import logging
 import os
+import sys
 import threading
-from typing import Final
+from typing import Final, NoReturn
 
 from server.stage import Stage
 
@@ -39,3 +40,10 @@ class Drain:
         for handler in logging.getLogger().handlers:
             handler.close()
         os._exit(0 if self._stage.is_put_away else 1)
+
+
+def leave(code: int) -> NoReturn:
+    """At once, as everything is put away: taking PyTorch apart would keep the interpreter for 1.5 s more."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -69,7 +69,7 @@ def add_health(app: FastAPI, stage: Stage, status_page: Path) -> None:
             reason=trouble,
             model=stage.model,
             backend=stage.backend,
-            sessions=stage.host.status().sessions,
+            sessions=stage.host.health().sessions,
             capacity=stage.settings.max_sessions,
         )
 
@@ -91,7 +91,7 @@ def add_health(app: FastAPI, stage: Stage, status_page: Path) -> None:
 
 
 def _status(stage: Stage) -> ServerStatus:
-    seen, counts, jobs = stage.status(), stage.host.counts(), stage.jobs.by_status() if stage.jobs else {}
+    seen, health, jobs = stage.status(), stage.host.health(), stage.jobs.by_status() if stage.jobs else {}
     return ServerStatus(
         version=tradefours_version(),
         model=seen.model,
@@ -106,8 +106,8 @@ def _status(stage: Stage) -> ServerStatus:
         tokens_per_second=seen.tokens_per_second,
         reaction_p50_ms=seen.reaction_p50_ms,
         reaction_p95_ms=seen.reaction_p95_ms,
-        notes_late=counts.late,
-        rests=counts.rested,
+        notes_late=health.late,
+        rests=health.rested,
         jobs_waiting=jobs.get("queued", 0),
         jobs_running=jobs.get("running", 0),
         jobs_ended=stage.diary.jobs.total(),

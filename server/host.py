@@ -17,7 +17,7 @@ from music.score import Score
 from music.time import Nanos, Tick
 from server.batch import IDLE_TOKENS, SHARED_TOKENS, Batch, Piece
 from server.journals import Journal
-from server.numbers import HostCounts, HostStatus, Numbers
+from server.numbers import HostCounts, HostHealth, HostStatus, Numbers
 from server.precedence import Precedence
 from server.seat import Emit, Heard, Job, Refused, Seat
 from streaming.messages import ClientHeartbeat, ErrorMessage, PlayerPart, ServerHeartbeat, Start
@@ -179,7 +179,7 @@ class SessionHost:
 
     def status(self) -> HostStatus:
         with self._lock:
-            now, began = self._now(), self._turn_began
+            now = self._now()
             return HostStatus(
                 failure=self._failure,
                 sessions=len(self._seats),
@@ -191,14 +191,22 @@ class SessionHost:
                 reaction_p50_ns=self._numbers.reaction_ns(0.50),
                 reaction_p95_ns=self._numbers.reaction_ns(0.95),
                 reaction_p99_ns=self._numbers.reaction_ns(0.99),
-                silence_ns=0 if began is None else max(0, now - began),
+            )
+
+    def health(self) -> HostHealth:
+        with self._lock:
+            began = self._turn_began
+            return HostHealth(
+                failure=self._failure,
+                silence_ns=0 if began is None else max(0, self._now() - began),
+                sessions=len(self._seats),
+                late=self._numbers.late + sum(seat.session.late for seat in self._seats),
+                rested=self._numbers.rested + sum(seat.session.rested for seat in self._seats),
             )
 
     def counts(self) -> HostCounts:
         with self._lock:
-            late = sum(seat.session.late for seat in self._seats)
-            rested = sum(seat.session.rested for seat in self._seats)
-            return self._numbers.counts(late=late, rested=rested, waiting=self._batch.waiting)
+            return self._numbers.counts(self._batch.waiting)
 
     # ---- engine thread --------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 
 from clients.live import tradefours_version
 from server.histogram import NS, Counted
-from server.numbers import HostCounts
+from server.numbers import HostCounts, HostHealth
 from server.stage import Stage
 
 PREFIX: Final = "tradefours_"
@@ -54,18 +54,18 @@ class StageCollector(Collector):
         yield about
         yield from _state(self._stage)
         yield from _people(self._stage)
-        yield from _engine(self._stage.host.counts())
+        yield from _engine(self._stage.host.counts(), self._stage.host.health())
         yield from _jobs(self._stage)
 
 
 def _state(stage: Stage) -> Iterator[Metric]:
-    status = stage.host.status()
+    health = stage.host.health()
     yield _gauge("ready", "1 while somebody can play.", float(stage.trouble is None))
     yield _gauge("draining", "1 from the wish to stop on.", float(stage.is_closing))
-    yield _gauge("sessions_active", "Sessions that play, and those that wait for a lost client.", status.sessions)
-    yield _gauge("sessions_capacity", "The most sessions at once.", status.max_sessions)
+    yield _gauge("sessions_active", "Sessions that play, and those that wait for a lost client.", health.sessions)
+    yield _gauge("sessions_capacity", "The most sessions at once.", stage.settings.max_sessions)
     yield _gauge("sessions_waiting", "Sessions that wait for a lost client.", stage.sessions_waiting)
-    silence = status.silence_ns / NS
+    silence = health.silence_ns / NS
     yield _gauge("engine_turn_seconds", "How long the turn that the engine is in has taken; 0 while it rests.", silence)
     yield _gauges("connections", "Requests and sockets that are open.", "kind", stage.traffic.inside)
     yield _histogram("event_loop_lag_seconds", "How late the event loop wakes.", stage.vitals.lag.counted())
@@ -83,14 +83,14 @@ def _people(stage: Stage) -> Iterator[Metric]:
     yield _histogram("round_trip_seconds", "To a live client and back, as it says.", diary.round_trip.counted())
 
 
-def _engine(counts: HostCounts) -> Iterator[Metric]:
+def _engine(counts: HostCounts, health: HostHealth) -> Iterator[Metric]:
     yield _counter("tokens_generated", "Tokens drawn.", counts.tokens)
     yield _counter("tokens_prompt", "Tokens given to the network by sessions.", counts.appended)
     yield _counter("notes_generated", "Notes told to players as planned.", counts.planned)
     yield _counter("notes_committed", "Notes promised to players.", counts.committed)
-    dropped = {"late": counts.late, "cancelled": counts.cancelled}
+    dropped = {"late": health.late, "cancelled": counts.cancelled}
     yield _counters("notes_dropped", "Notes that were taken back, or came too late to be played.", "reason", dropped)
-    yield _counter("rests", "Times that a session rested because the engine could not keep up.", counts.rested)
+    yield _counter("rests", "Times that a session rested because the engine could not keep up.", health.rested)
     busy = {"sessions": (counts.decode.total + counts.prefill.total) / NS, "batch": counts.batch.total / NS}
     yield _counters("engine_busy_seconds", "Time that the engine computed: its rate is the load.", "work", busy)
     step = "Runs of the engine in which no sequence was given more than one token."

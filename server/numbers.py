@@ -28,7 +28,17 @@ class HostStatus:
     reaction_p50_ns: int | None  # of a human note: until it was reviewed; of a turn by itself: until its first note
     reaction_p95_ns: int | None
     reaction_p99_ns: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostHealth:
+    """What is asked so often that it must take no time."""
+
+    failure: str | None  # why nothing can be played; None while all is well
     silence_ns: int  # how long the turn that the engine is in has taken; 0 while it rests
+    sessions: int
+    late: int  # notes that came too late and were never played, since the start
+    rested: int  # times that a session rested because the engine could not keep up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +50,6 @@ class HostCounts:
     planned: int  # notes told to players
     committed: int  # of these, promised
     cancelled: int  # of these, taken back before they sounded
-    late: int  # notes that came too late and were never played
-    rested: int  # times that a session rested because the engine could not keep up
     waiting: int  # pieces that wait for the engine, now
     decode: Counted  # runs of the engine in which no sequence was given more than one token
     prefill: Counted  # all other runs for sessions
@@ -105,16 +113,13 @@ class Numbers:
         self._reactions.append(nanos)
         self.reaction.add(nanos)
 
-    def counts(self, *, late: int, rested: int, waiting: int) -> HostCounts:
-        """`late` and `rested` are those of sessions that play."""
+    def counts(self, waiting: int) -> HostCounts:
         return HostCounts(
             tokens=self.tokens,
             appended=self.appended,
             planned=self.planned,
             committed=self.committed,
             cancelled=self.cancelled,
-            late=self.late + late,
-            rested=self.rested + rested,
             waiting=waiting,
             decode=self.decode.counted(),
             prefill=self.prefill.counted(),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from server.rest.jobs import Jobs
 
 REMEMBERED: Final = 64  # sessions whose recordings can be had
-GOODBYE_S: Final = 1.5  # clients have this long to take their leave
+GOODBYE_S: Final = 1.0  # clients have this long to take their leave
 ANSWERS_NS: Final = 5_000_000_000  # an engine that computes for longer in one turn is stuck
 STOPPING: Final = "the server is stopping"
 
@@ -62,10 +62,10 @@ class Stage:
         """Why nobody can play; None while all is well."""
         if self.is_closing:
             return STOPPING
-        status = self.host.status()
-        if status.failure is None and status.silence_ns > ANSWERS_NS:
-            return f"the engine has not answered for {status.silence_ns / 1e9:.0f} s"
-        return status.failure
+        health = self.host.health()
+        if health.failure is None and health.silence_ns > ANSWERS_NS:
+            return f"the engine has not answered for {health.silence_ns / 1e9:.0f} s"
+        return health.failure
 
     @property
     def sessions_waiting(self) -> int:

@@ -38,8 +38,8 @@ class Vitals:
         """Say that notes came too late, if any did since it was last said."""
         if self._said_at is not None and now - self._said_at < SAID_EVERY_NS:
             return
-        counts = self._host.counts()
-        if counts.late > self._late:
-            new, self._late, self._said_at = counts.late - self._late, counts.late, now
+        health = self._host.health()
+        if health.late > self._late:
+            new, self._late, self._said_at = health.late - self._late, health.late, now
             busy = round(self._host.status().busy_share, 2)
-            say(logging.WARNING, "engine slow", notes_too_late=new, rested=counts.rested, busy=busy)
+            say(logging.WARNING, "engine slow", notes_too_late=new, rested=health.rested, busy=busy)

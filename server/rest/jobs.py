@@ -358,7 +358,7 @@ class Jobs:
             return self._store
 
     async def _writable(self) -> Store:
-        trouble = "the server is stopping" if self._is_closing else self._host.status().failure
+        trouble = "the server is stopping" if self._is_closing else self._host.health().failure
         if trouble:
             raise Problem(503, "unavailable", f"expected a server that can write, got: {trouble}", retry_after="10")
         return await self._opened()

@@ -11,10 +11,11 @@ from tests.conftest import ROOT
 
 PROGRAM = """
 import json, sys
+from server.drain import leave
 from server.engine_choice import load_engine
 from server.serve import serve
 from server.settings import Settings
-sys.exit(serve(Settings(**json.loads(sys.argv[1])), load_engine))
+leave(serve(Settings(**json.loads(sys.argv[1])), load_engine))
 """
 
 

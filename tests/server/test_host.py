@@ -396,3 +396,26 @@ def test_stopping_frees_every_sequence(make_house: Callable[..., House]) -> None
     assert script(seat).has_heard.wait(5)
     house.host.stop()
     assert [sequence.is_closed for sequence in house.engine.sequences] == [True]
+
+
+def test_what_a_plan_tells_is_counted_with_the_time_that_was_left(make_house: Callable[..., House]) -> None:
+    house = make_house()
+    seat = house.seat(bpm=120)
+    house.clock.now += 500 * MS
+    house.host.deliver(seat, note(480))
+    house.host.turn()
+    counts = house.host.counts()
+    assert (counts.planned, counts.committed, counts.cancelled) == (1, 1, 0)
+    assert counts.margin.total == 250 * MS, "half a beat ahead"
+    assert (counts.appended, counts.tokens) == (2, 1)
+    assert (counts.decode.seen, counts.prefill.seen, counts.batch_size.total) == (0, 1, 1)
+
+
+def test_notes_that_came_too_late_still_count_when_their_session_is_over(make_house: Callable[..., House]) -> None:
+    house = make_house()
+    first, second = house.seat(), house.seat()
+    script(first).late, script(first).rested, script(second).late = 3, 2, 4
+    assert (house.host.health().late, house.host.health().rested) == (7, 2)
+    house.host.close(first)
+    house.host.close(first)
+    assert (house.host.health().late, house.host.health().rested, house.host.health().sessions) == (7, 2, 1)

@@ -35,3 +35,13 @@ def test_rates_are_of_the_last_two_seconds_only(runs: list[tuple[int, int, int]]
     assert 0 <= numbers.busy_share(Nanos(now)) <= 1
     assert numbers.tokens == sum(tokens for _, tokens in ended)
     assert numbers.tokens_per_second(Nanos(now + WINDOW)) == 0
+
+
+def test_a_run_in_which_anybody_is_given_more_than_one_token_is_prefill() -> None:
+    numbers = Numbers()
+    for appended in ([1], [0, 1], [1, 2], [7]):
+        numbers.ran_for_sessions(appended, 1, Nanos(0), Nanos(3))
+    numbers.ran_for_pieces(5, Nanos(0), Nanos(3))
+    counts = numbers.counts(waiting=0)
+    assert (counts.decode.seen, counts.prefill.seen, counts.batch.seen) == (2, 2, 1)
+    assert (counts.appended, counts.tokens, counts.batch_size.total) == (12, 9, 6)
