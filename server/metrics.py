@@ -91,9 +91,9 @@ def _engine(counts: HostCounts, health: HostHealth) -> Iterator[Metric]:
     dropped = {"late": health.late, "cancelled": counts.cancelled}
     yield _counters("notes_dropped", "Notes that were taken back, or came too late to be played.", "reason", dropped)
     yield _counter("rests", "Times that a session rested because the engine could not keep up.", health.rested)
-    busy = {"sessions": (counts.decode.total + counts.prefill.total) / NS, "batch": counts.batch.total / NS}
+    busy = {"sessions": counts.busy_ns / NS, "batch": counts.batch.total / NS}
     yield _counters("engine_busy_seconds", "Time that the engine computed: its rate is the load.", "work", busy)
-    step = "Runs of the engine in which no sequence was given more than one token."
+    step = "Passes of the engine in which no sequence was given more than one token."
     yield _histogram("engine_step_seconds", step, counts.decode)
     yield _histogram("prefill_seconds", "Runs in which some sequence was given more.", counts.prefill)
     yield _histogram("batch_turn_seconds", "Turns of the engine for generations.", counts.batch)

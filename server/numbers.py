@@ -47,11 +47,12 @@ class HostCounts:
 
     tokens: int  # drawn
     appended: int  # given to the network by sessions: what was played, and what it has drawn itself
+    busy_ns: int  # of runs for sessions
     planned: int  # notes told to players
     committed: int  # of these, promised
     cancelled: int  # of these, taken back before they sounded
     waiting: int  # pieces that wait for the engine, now
-    decode: Counted  # runs of the engine in which no sequence was given more than one token
+    decode: Counted  # passes in which no sequence was given more than one token; several of one run are as long each
     prefill: Counted  # all other runs for sessions
     batch: Counted  # turns for pieces
     batch_size: Counted  # sequences in a run for sessions
@@ -66,6 +67,7 @@ class Numbers:
         self.steps = 0
         self.tokens = 0
         self.appended = 0
+        self.busy_ns = 0
         self.planned = 0
         self.committed = 0
         self.cancelled = 0
@@ -91,6 +93,7 @@ class Numbers:
         self.ran(tokens, began, ended)
         appended = [len(step.append) for step in steps]
         self.appended += sum(appended)
+        self.busy_ns += ended - began
         self.batch_size.add(len(steps))
         if max(appended) <= 1:
             self.decode.add((ended - began) // max(1, *(len(step.draws) for step in steps)))
@@ -117,6 +120,7 @@ class Numbers:
         return HostCounts(
             tokens=self.tokens,
             appended=self.appended,
+            busy_ns=self.busy_ns,
             planned=self.planned,
             committed=self.committed,
             cancelled=self.cancelled,

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.engine.work import Draw, Step
 from music.time import Nanos
 from server.numbers import REACTIONS, WINDOW, Numbers
 
@@ -40,8 +41,17 @@ def test_rates_are_of_the_last_two_seconds_only(runs: list[tuple[int, int, int]]
 def test_a_run_in_which_anybody_is_given_more_than_one_token_is_prefill() -> None:
     numbers = Numbers()
     for appended in ([1], [0, 1], [1, 2], [7]):
-        numbers.ran_for_sessions(appended, 1, Nanos(0), Nanos(3))
+        steps = [Step(keep=0, append=(1,) * tokens) for tokens in appended]
+        numbers.ran_for_sessions(steps, 1, Nanos(0), Nanos(3))
     numbers.ran_for_pieces(5, Nanos(0), Nanos(3))
     counts = numbers.counts(waiting=0)
     assert (counts.decode.seen, counts.prefill.seen, counts.batch.seen) == (2, 2, 1)
     assert (counts.appended, counts.tokens, counts.batch_size.total) == (12, 9, 6)
+
+
+def test_passes_that_follow_one_another_in_a_run_are_steps_of_a_share_each_and_the_engine_is_busy_for_all() -> None:
+    numbers, last = Numbers(), Draw(allowed=((0, 1),))
+    draw = Draw(allowed=((0, 1),), then=(last, last))
+    numbers.ran_for_sessions([Step(keep=0, append=(1,), draw=draw)], 3, Nanos(0), Nanos(30))
+    counts = numbers.counts(waiting=0)
+    assert (counts.decode.total, counts.busy_ns) == (10, 30)

@@ -2,7 +2,7 @@
 
 import { address } from "./wire";
 
-const STORE = "key";
+export const STORE = "key";
 const PROTOCOL = "tradefours.v1+json";
 const KEY_PROTOCOL = "tradefours.key."; // a page can set no header of a WebSocket
 const SHAPE = /^[!-~]+$/; // of what can be shown at all

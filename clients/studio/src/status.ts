@@ -1,7 +1,8 @@
 // The page at /status: how the server is, once a second. Shows what `/v1/status` says and knows no more.
 
+import { STORE } from "./access";
+
 const EVERY_MS = 1000;
-const KEY = "tradefours.key"; // in this tab alone, until it is closed
 
 interface ServerStatus {
   version: string;
@@ -79,7 +80,7 @@ function say(text: string, isReady: boolean): void {
 }
 
 async function ask(): Promise<void> {
-  const key = sessionStorage.getItem(KEY);
+  const key = sessionStorage.getItem(STORE);
   try {
     const response = await fetch("/v1/status", key ? { headers: { authorization: `Bearer ${key}` } } : {});
     form.hidden = response.status !== 401;
@@ -93,7 +94,7 @@ async function ask(): Promise<void> {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem(KEY, String(new FormData(form).get("key")));
+  sessionStorage.setItem(STORE, String(new FormData(form).get("key")).trim());
   void ask();
 });
 
