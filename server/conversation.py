@@ -194,7 +194,7 @@ class Conversation:
             # Where the whole house stops, a client that has patience may go on in the next one.
             trouble, is_broken = self._stage.trouble, not self.seat.is_open
             self._stage.host.close(self.seat, is_over=not (self.keep_s and trouble))
-            how = "stopped" if trouble else "failed" if is_broken else outcome
+            how = "stopped" if self._stage.is_closing else "failed" if is_broken else outcome
             late, rested = self.seat.session.late, self.seat.session.rested
             self._stage.diary.session_ends(self.session, how, late=late, rested=rested)
             self._stage.gallery.show(WatchEnded(session=self.session))

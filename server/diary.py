@@ -87,4 +87,5 @@ class Diary:
             self.jobs[status] += 1
             if took_ns is not None:
                 self.job_time.add(took_ns)
-        say(logging.WARNING if status == "failed" else logging.INFO, "job", **about)
+        level = logging.WARNING if status == "failed" else logging.INFO
+        say(level, "job", **about)

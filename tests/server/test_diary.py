@@ -1,11 +1,13 @@
 """Each thing that happens is a line in the log, and a number."""
 
 import logging
+import re
 
 import pytest
 
 from server.diary import Diary
 from streaming.messages import Start
+from tests.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +70,10 @@ def test_jobs_are_counted_when_they_have_ended_and_timed_in_this_server_alone(
     assert failed.__dict__["about"] == {
         "job": "a1", "status": "failed", "seconds": 2.5, "reason": "expected room, got none",
     }  # fmt: skip
+
+
+def test_every_event_is_in_the_operators_table_and_no_other() -> None:
+    source = "".join(file.read_text() for file in (ROOT / "server").rglob("*.py"))
+    events = set(re.findall(r'\bsay\([^"]*"([a-z ]+)"', source))
+    table = (ROOT / "docs/operations.md").read_text().split("| event | beside it |")[1].split("\n\n")[0]
+    assert events == set(re.findall(r"^\| `([a-z ]+)` \|", table, re.MULTILINE))

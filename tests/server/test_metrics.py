@@ -85,6 +85,7 @@ async def test_an_engine_that_broke_is_not_ready_and_its_sessions_have_failed(ru
         assert await close_code(player) == 1011
     scraped = await until(running, lambda seen: seen("connections", kind="live") == 0)
     assert scraped("ready") == 0
+    assert scraped("sessions_total", outcome="failed") == 1
     assert scraped("session_refused_total", reason="engine_failed") == 1
     assert scraped("ws_close_total", code="1011") == 1
 
