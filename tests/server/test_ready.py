@@ -30,7 +30,7 @@ async def test_an_engine_that_hangs_is_alive_and_not_ready_until_it_answers_agai
 
         assert await until(200) is None
         await say(player, type="note", tick=0, pitch=60, velocity=80)
-        assert await until(503) == "the engine has not answered for 0 s"
+        assert re.fullmatch(r"the engine has not answered for \d s", await until(503) or "")
         assert (await http.get(f"{running.http}/health")).status_code == 200
         goes_on.set()
         assert await until(200) is None
