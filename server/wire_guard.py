@@ -1,21 +1,25 @@
 """What a client may do to us below HTTP and WebSocket messages. Knows no route and no message.
 
-uvicorn waits for ever for the head of a first request, answers pings whether or not the answers are read, and
-collects pieces of a message whatever their number. Here each has a bound.
+uvicorn waits for ever for the head of a first request, answers pings whether or not the answers are read, collects
+pieces of a message whatever their number, and reads all that one client has sent, 250 KB of it, before anybody else
+has a turn: tens of thousands of tiny frames, while music waits. Here each has a bound.
 """
 
-from asyncio import TimerHandle, Transport
+from asyncio import TimerHandle, Transport, sleep
 from typing import Any, Final
 
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Close, Frame
 
+from server.limits import Rate
+
 HEAD_S: Final = 10.0  # a request's first line and headers come within this time
 LARGEST_HEAD: Final = 64 * 2**10
 MOST_HEADERS: Final = 256
-MOST_UNREAD: Final = 256 * 2**10  # bytes that wait for a client that does not read
+SLICE: Final = 2048  # bytes of one client that are read before others have their turn
+CONTROLS_PER_S: Final = 20  # pings and pongs
 LINGER_S: Final = 1.0  # a client has this long to take our last word
 MOST_PIECES: Final = 256  # of one WebSocket message
 
@@ -68,16 +72,35 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.close_timeout = LINGER_S
+        self._unparsed = bytearray()
+        self._controls = Rate(CONTROLS_PER_S, self.loop.time())
 
     async def send(self, message: ASGISendEvent) -> None:
         await super().send(message)
         if self.close_sent:  # uvicorn forgets this where the answer is a refusal, and logs an error of its own
             self.handshake_complete = True
 
+    async def receive(self) -> ASGIReceiveEvent:
+        message = await super().receive()
+        self._parse()
+        if not self.queue.empty():
+            await sleep(0)  # others first
+        return message
+
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.transport.get_write_buffer_size() > MOST_UNREAD:
-            self.transport.abort()
+        self._unparsed += data
+        self._parse()
+
+    def _parse(self) -> None:
+        """A slice, if the app has had what was in the slice before; then others have their turn."""
+        if self.close_sent:
+            del self._unparsed[SLICE:]  # it only matters whether the client agrees
+        if self._unparsed and not self.read_paused:
+            now = bytes(self._unparsed[:SLICE])
+            del self._unparsed[:SLICE]
+            super().data_received(now)
+            if self._unparsed:
+                self.loop.call_soon(self._parse)
 
     def handle_parser_exception(self) -> None:
         if not self.close_sent and self.conn.close_sent:
@@ -109,10 +132,20 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             self._give_up(1009, f"expected a message in at most {MOST_PIECES} pieces")
 
     def handle_ping(self) -> None:
-        if self.close_sent:
-            self.conn.data_to_send()  # nobody waits for the answer
-        else:
+        if self._is_patient():
             super().handle_ping()
+        else:
+            self.conn.data_to_send()  # nobody waits for the answer
+
+    def handle_pong(self, event: Frame) -> None:
+        if self._is_patient():
+            super().handle_pong(event)
+
+    def _is_patient(self) -> bool:
+        """With frames that say nothing."""
+        if self._controls.take(0, self.loop.time()) == "too_fast":
+            self._give_up(1008, f"expected at most {CONTROLS_PER_S} pings a second, got more")
+        return not self.close_sent
 
     def send_receive_event_to_app(self) -> None:
         """uvicorn would log what is no UTF-8 as if it were a mistake of its own, once for each client that likes."""
