@@ -12,6 +12,7 @@ where this one was (`resume`). Knows no ports and no clock of music: the caller 
 
 import asyncio
 import logging
+import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -64,6 +65,11 @@ UNREAD_MESSAGES: Final = 4096  # a caller that leaves more of them unread loses 
 log = logging.getLogger(__name__)
 
 Numbered = TypeVar("Numbered", bound=Message)
+
+
+def _with_player(url: str, player: str) -> str:
+    """What stands before several servers finds the one by it where a client was: `player` stays when it comes back."""
+    return f"{url}{'&' if '?' in url else '?'}player={player}"
 
 
 def tradefours_version() -> str:
@@ -119,6 +125,7 @@ class LiveClient:
         `access_key` opens a server that wants one: that of the environment (`TRADEFOURS_KEY`) if not said.
         """
         self.url = url
+        self._player: str = resume._player if resume is not None else secrets.token_hex(4)
         self.round_trip = Times()
         self._newest_trips: deque[int] = deque(maxlen=NEWEST_TRIPS)
         self.welcome: Welcome | None = None
@@ -229,7 +236,7 @@ class LiveClient:
     async def _connect(self) -> ClientConnection:
         try:
             socket = await connect(
-                self.url,
+                _with_player(self.url, self._player),
                 subprotocols=[Subprotocol(self._wire.subprotocol)],
                 additional_headers=bearer(self._key),
                 compression=None,  # messages are small; deflating them costs more time than it saves

@@ -1,8 +1,10 @@
 """The folder of journals, a file for each set: written by a thread of its own, read by whoever may wait, kept small.
 
-Files are named SESSION-NUMBER-DIGEST.journal: a session may begin anew, and the digest is of the secret with which a
-client goes on. Overflow rules: a journal whose frames pile up, whose file cannot be written or has become as large as
-the folder may be gets no more of them; the oldest files are pruned. Knows no session.
+Several servers may share a folder: who writes a file has locked it, and a lock ends with its process. Files are named
+SESSION-NUMBER-DIGEST.journal: a session may begin anew, and the digest is of the secret with which a client goes on.
+
+Overflow rules: a journal whose frames pile up, whose file cannot be written or has become as large as the folder may
+be gets no more of them; the oldest files are pruned. Knows no session.
 """
 
 import logging
@@ -11,7 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from io import FileIO
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import Any, Final
 
 from music.errors import BadJournal
 from music.time import Nanos
+from server.file_lock import lock
 from streaming.journal import MAGIC, read_frames, read_truth
 from streaming.truth import Truth
 
@@ -71,6 +74,7 @@ class Found:
     size: int  # of what is whole
     about: Mapping[str, Any]
     truth: Truth
+    file: FileIO | None = None  # ours alone; None for who only reads
 
     @property
     def session(self) -> str:
@@ -111,25 +115,30 @@ class Journals:
     def go_on(self, found: Found, about: Mapping[str, Any]) -> Journal:
         """The end of the file that is not whole is cut off."""
         self._ours.add(found.path)
-        return Journal(found.path, about, self._queue, size=found.size)
+        return Journal(found.path, about, self._queue, size=found.size, file=found.file)
 
     # ---- any thread that may wait ----------------------------------------------------------------------
 
     def find(self, token: str) -> Found | None:
-        """The session that this secret is of, if it was cut off by the end of an older server.
+        """The session that this secret is of, if it was cut off by the end of another server.
 
-        It waits as long as its client asked for, from the start of this one.
+        It waits as long as its client asked for, from the last that was heard of it; while no server was there does
+        not count.
         """
         path = self._newest(f"*-{_digest(token)}.journal")
         if path is None or path in self._ours:
             return None
         try:
-            found = read_journal(path)
+            file = claimed(path)
+            found = read_journal(path) if file else None
+            unheard_s = time.time() - path.stat().st_mtime
         except (BadJournal, OSError) as error:
             log.warning("no session can go on from %s: %s", path.name, error)
             return None
-        waited_s = (time.monotonic_ns() - self._started) / 1e9
-        return None if found.truth.is_over or waited_s > found.about.get("keep_s", 0) else found
+        if found is None:  # another server plays it
+            return None
+        waited_s = min(unheard_s, (time.monotonic_ns() - self._started) / 1e9)
+        return None if found.truth.is_over or waited_s > found.about.get("keep_s", 0) else replace(found, file=file)
 
     def truth_of(self, session: str) -> Truth | None:
         """What is known of the newest set of a session, live or over."""
@@ -159,10 +168,11 @@ class Journals:
         if journal.is_lost:
             self._close(journal)
             return
-        if journal.file is None:
-            journal.file = self._opened(journal)
+        if journal not in self._open:
+            self._begin_to_write(journal)
             self._open.add(journal)
             self._prune()
+        assert journal.file is not None
         journal.size += len(frame)
         if journal.size > self._most_bytes:
             journal.give_up(f"more than {self._most_bytes // 1_000_000} MB")
@@ -170,14 +180,17 @@ class Journals:
             return
         journal.file.write(frame)
 
-    def _opened(self, journal: Journal) -> FileIO:
+    def _begin_to_write(self, journal: Journal) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        file = FileIO(os.open(journal.path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
-        file.truncate(journal.size)
-        file.seek(journal.size)
+        if journal.file is None:
+            os.close(os.open(journal.path, os.O_RDWR | os.O_CREAT, 0o600))
+            journal.file = claimed(journal.path)
+        if journal.file is None:
+            raise OSError("another server that writes it")
+        journal.file.truncate(journal.size)
+        journal.file.seek(journal.size)
         if not journal.size:
-            journal.size = file.write(MAGIC)
-        return file
+            journal.size = journal.file.write(MAGIC)
 
     def _close(self, journal: Journal) -> None:
         self._open.discard(journal)
@@ -191,9 +204,20 @@ class Journals:
         total, oldest = 0, time.time() - self._most_days * DAY_S
         for about, path in files:
             total += about.st_size
-            is_live = any(journal.path == path for journal in self._open)
-            if not is_live and (total > self._most_bytes or about.st_mtime < oldest):
+            if (total > self._most_bytes or about.st_mtime < oldest) and (file := claimed(path)):
+                file.close()
                 path.unlink()
+
+
+def claimed(path: Path) -> FileIO | None:
+    """A journal for us alone, until it is closed; None where somebody has it. Raises OSError."""
+    file = FileIO(path, "r+")
+    try:
+        lock(file)
+    except OSError:
+        file.close()
+        return None
+    return file
 
 
 def read_journal(path: Path) -> Found:

@@ -150,6 +150,23 @@ async def test_a_session_that_is_over_or_has_no_patience_does_not_go_on(tmp_path
                 assert not again.welcome.resumed
 
 
+async def test_what_another_server_plays_is_left_to_it_until_it_ends(tmp_path: Path) -> None:
+    with run_server(journal=tmp_path) as other:
+        with run_server(journal=tmp_path) as running:
+            url = f"ws://127.0.0.1:{running.port}/v1/live"
+            async with LiveClient(url, tick=lambda: Tick(9), keep_s=30) as live:
+                await live.start(mode="duet")
+                await until_plan(live, await live.note(0, 60, 90))
+                assert live._socket is not None
+                live._socket.transport.abort()
+            async with LiveClient(f"ws://127.0.0.1:{other.port}/v1/live", resume=live) as elsewhere:
+                assert elsewhere.welcome is not None
+                assert not elsewhere.welcome.resumed
+        async with LiveClient(f"ws://127.0.0.1:{other.port}/v1/live", resume=live) as elsewhere:
+            assert elsewhere.welcome is not None
+            assert elsewhere.welcome.resumed
+
+
 async def test_after_a_servers_stop_a_patient_client_goes_on_in_the_next(tmp_path: Path) -> None:
     with run_server(journal=tmp_path) as running:
         live = LiveClient(f"ws://127.0.0.1:{running.port}/v1/live", tick=lambda: Tick(9), keep_s=30)
