@@ -9,13 +9,14 @@ const SHAPE = /^[!-~]+$/; // of what can be shown at all
 
 export class Access {
   trouble = ""; // why nobody gets in from here: a sentence for people
+  private readonly player = Math.random().toString(16).slice(2, 10); // for what stands before several servers
   private key = sessionStorage.getItem(STORE) ?? "";
 
   constructor(private readonly changed: () => void) {}
 
   socket(path: string): WebSocket {
     const packed = btoa(this.key).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-    return new WebSocket(address(path), packed ? [PROTOCOL, KEY_PROTOCOL + packed] : [PROTOCOL]);
+    return new WebSocket(`${address(path)}?player=${this.player}`, packed ? [PROTOCOL, KEY_PROTOCOL + packed] : [PROTOCOL]);
   }
 
   /** After a WebSocket that did not open: a page is not told why, but may ask. */
