@@ -5,7 +5,7 @@ from typing import Final
 from music.messages import CONTINUE, PULSE, START, STOP, song_position
 from music.time import TICKS_PER_QUARTER, Nanos, Tick
 from streaming.clock import PlayerClock
-from streaming.pulses import PULSES_PER_QUARTER
+from streaming.even_tempo import PULSES_PER_QUARTER
 
 TICKS_PER_PULSE: Final = TICKS_PER_QUARTER // PULSES_PER_QUARTER
 TICKS_PER_SIXTEENTH: Final = TICKS_PER_QUARTER // 4

@@ -10,8 +10,9 @@ from typing import Final, Literal
 from music.messages import CONTINUE, PULSE, SONG_POSITION, START, STOP
 from music.time import TICKS_PER_QUARTER, Nanos, Tick
 from streaming.clock import PlayerClock
+from streaming.even_tempo import PULSES_PER_QUARTER
 from streaming.messages import SLOWEST_BPM
-from streaming.pulses import PULSES_PER_QUARTER, PulseFilter
+from streaming.pulses import PulseFilter
 
 Master = Literal["auto", "internal", "midi"]
 
@@ -187,13 +188,14 @@ class Conductor:
         return self._follow(change)
 
     def _follow(self, change: Change | None) -> Change | None:
+        takes = self._is_new and self._pulses.settle()
         bpm = max(SLOWEST_BPM, min(1000.0, self._pulses.bpm))
         tick = Tick(self._pulses.number * TICKS_PER_PULSE + self._shift)
         self._song = self._pulses.number + 1
         self._clock.follow(tick, self._pulses.at, bpm)
         self._stands_at = None
         if self._is_new:
-            return self._take() if self._pulses.knows_tempo else None
+            return self._take() if takes else None
         if abs(bpm - self._told_bpm) > NEWS * self._told_bpm:
             change = change or Change.TEMPO
         if change:

@@ -6,8 +6,8 @@ Pure: the moment of each pulse is given. Knows no transport and no ticks: pulses
 from typing import Final
 
 from music.time import Nanos
+from streaming.even_tempo import PULSES_PER_QUARTER, EvenTempo
 
-PULSES_PER_QUARTER: Final = 24
 LONGEST: Final = 110  # pulses that are averaged over, when nothing changes
 LINEAR: Final = 24  # with fewer, the tempo counts as even; with more, as changing evenly
 GUESSED, KNOWN, CHANGED = (
@@ -24,6 +24,7 @@ LEAST_UNEVEN: Final = 300_000.0  # ns: no clock is more even than this
 MOST_UNEVEN: Final = 2.8  # times what is usual: more is no jitter
 SHORTEST: Final = 60e9 / 1000 / PULSES_PER_QUARTER  # ns: nobody plays at more than 1,000 bpm
 EVEN: Final = 0.5  # gaps whose lengths differ by no more than this factor are of one tempo
+ALIKE: Final = 0.75  # periods that differ by no more than this factor may be one, unevenly told
 LEAP: Final = 4  # so many odd gaps in a row are a tempo, not pulses that were lost or late
 
 
@@ -36,6 +37,7 @@ class PulseFilter:
     def __init__(self, bpm: float) -> None:
         self.period = 60e9 / bpm / PULSES_PER_QUARTER  # ns
         self.heard = 0  # pulses that the period was learned from
+        self._even = EvenTempo()
         self._at: float | None = None  # where pulse `_number` should have been
         self._number = 0
         self._came = Nanos(0)
@@ -54,6 +56,15 @@ class PulseFilter:
     def knows_tempo(self) -> bool:
         """Half a beat was heard."""
         return self.heard >= PULSES_PER_QUARTER // 2
+
+    def settle(self) -> bool:
+        """Believe the newest pulses' one tempo, if they have one. False while there are too few of them."""
+        settled = self._even.settled()
+        if settled is None or settled[1] < SHORTEST:  # a burst has no tempo
+            return False
+        self._at, self.period = settled
+        self._span, self._bend, self._surprise = LINEAR, 0.0, 0.0
+        return True
 
     @property
     def number(self) -> int:
@@ -75,14 +86,19 @@ class PulseFilter:
         before, self._came = self._came, came
         if self._at is None:
             self._at = float(came)
+            self._even.hear(1, came)
             return
-        self.heard += 1
         gap = came - before
+        if not self.heard and gap * ALIKE > self.period:  # slower than was guessed: not every other one is lost
+            self.period = float(gap)
         steps = self._steps(came, gap)
+        self.heard += 1
         self._gaps = [*self._gaps[1 - LEAP :], (steps, gap)] if steps != 1 else []
         if self._has_leapt():
             self._leap(came, gap)
+            self._even.forget()
             return
+        self._even.hear(steps, came)
         self._number += steps
         self._at += steps * self.period + steps * steps * self._bend / 2
         self.period += steps * self._bend

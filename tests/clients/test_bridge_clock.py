@@ -88,7 +88,7 @@ async def test_a_stop_is_silence_at_once_and_continue_goes_on(jack_server: dict[
     server = FakeServer(plan=Metronome(length=20 * BEAT))
     async with serving(server.handle) as url, bridge(url, tmp_path) as running, peers() as (keyboard, recorder):
         await running.says("connected")
-        beats = pulses((48, 240))
+        beats = pulses((96, 240))
         sent = await play(keyboard, (0.0, START), *beats, (beats[-1][0] + 0.01, STOP))
         stopped = sent[-1]
         heard = await asyncio.to_thread(
@@ -131,7 +131,7 @@ async def test_who_waits_for_the_daw_plays_nothing_before(jack_server: dict[str,
     options: dict[str, Any] = {"clock": "midi"}
     async with serving(server.handle) as url, bridge(url, tmp_path, **options) as running, peers() as (keyboard, _):
         await running.says("connected")
-        await play(keyboard, (0.0, ON), (0.05, OFF), (0.1, START), *pulses((24, 240), at_s=0.1), (0.4, ON))
+        await play(keyboard, (0.0, ON), (0.05, OFF), (0.1, START), *pulses((72, 240), at_s=0.1), (0.9, ON))
         await server.until(lambda: len(server.notes()) >= 1)
         assert [note.velocity for note in server.notes()] == [64]
         await running.stop()

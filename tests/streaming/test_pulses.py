@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from music.time import Nanos
-from streaming.pulses import PULSES_PER_QUARTER, PulseFilter
+from streaming.even_tempo import PULSES_PER_QUARTER
+from streaming.pulses import PulseFilter
 
 MS = 1e6
 Bpm = Callable[[float], float]  # by beat
