@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from benchmarks.jack import private_jack
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # No deadline: a busy machine is no bug. In CI the same examples every time, so that a red run is red again.
-settings.register_profile("local", deadline=None, max_examples=60)
-settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True)
+PATIENT = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("local", PATIENT)
+settings.register_profile("ci", PATIENT, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 LAW_EXAMPLES = 10_000  # of the laws of a live session, in tests/streaming/test_laws.py and test_playout.py together
