@@ -52,6 +52,8 @@ def read_midi(source: Path | bytes, limits: MidiLimits = DEFAULT_LIMITS) -> Scor
     seconds = TempoMap(score.tempos).nanos_at(score.end) / 1e9
     if seconds > limits.seconds:
         raise BadMidi(f"expected a piece of at most {limits.seconds} seconds, got {seconds:.0f}")
+    if len(score.meters) > limits.meters:
+        raise BadMidi(f"expected at most {limits.meters} changes of meter, got {len(score.meters)}")
     return score
 
 

@@ -13,6 +13,7 @@ class MidiLimits:
     ticks: int = 2**31  # in the file's own division
     payload_bytes: int = 64 * 2**10  # of one meta or sysex event
     seconds: int = 2 * 60 * 60
+    meters: int = 10_000  # changes of meter: each costs whoever counts bars
 
 
 DEFAULT_LIMITS = MidiLimits()

@@ -91,6 +91,15 @@ def test_a_second_head_is_waited_for_no_longer(monkeypatch: pytest.MonkeyPatch) 
         assert is_cut(raw)
 
 
+def test_a_body_that_does_not_come_is_answered_with_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.rest.bodies.BODY_S", 0.1)
+    head = b"POST /v1/generations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: audio/midi\r\nContent-Length: 99\r\n\r\n"
+    with run_server() as running, connected(running) as raw:
+        raw.sendall(head + b"MThd")
+        assert raw.recv(4096).startswith(b"HTTP/1.1 408 ")
+        assert is_cut(raw)
+
+
 def test_a_websocket_that_is_open_has_all_the_time_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.wire_guard.HEAD_S", 0.05)
     with run_server() as running, upgraded(running) as raw:
