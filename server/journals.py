@@ -128,17 +128,23 @@ class Journals:
         path = self._newest(f"*-{_digest(token)}.journal")
         if path is None or path in self._ours:
             return None
+        file = None
         try:
-            file = claimed(path)
-            found = read_journal(path) if file else None
-            unheard_s = time.time() - path.stat().st_mtime
+            file = claimed(path)  # None: another server plays it
+            found = self._going_on(path) if file else None
         except (BadJournal, OSError) as error:
             log.warning("no session can go on from %s: %s", path.name, error)
-            return None
-        if found is None:  # another server plays it
-            return None
+            found = None
+        if found is None and file is not None:
+            file.close()
+        return found and replace(found, file=file)
+
+    def _going_on(self, path: Path) -> Found | None:
+        """What a journal holds, if its session waits still. Raises BadJournal, or OSError."""
+        found = read_journal(path)
+        unheard_s = time.time() - path.stat().st_mtime
         waited_s = min(unheard_s, (time.monotonic_ns() - self._started) / 1e9)
-        return None if found.truth.is_over or waited_s > found.about.get("keep_s", 0) else replace(found, file=file)
+        return None if found.truth.is_over or waited_s > found.about.get("keep_s", 0) else found
 
     def truth_of(self, session: str) -> Truth | None:
         """What is known of the newest set of a session, live or over."""
