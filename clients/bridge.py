@@ -17,6 +17,8 @@ from clients.bridge_options import BridgeOptions
 from clients.clock_out import ClockOut
 from clients.conductor import Change, Conductor
 from clients.inputs import Inputs
+from clients.link import LinkSession
+from clients.link_conductor import LinkConductor
 from clients.out_port import OutPort
 from clients.player_side import PlayerSide, Sound, channels_of
 from clients.players import PartKey, Players
@@ -28,7 +30,7 @@ from clients.thru import Thru
 from clients.together import until_one_ends
 from music.errors import PortError, TradefoursError
 from music.messages import SYSTEM, is_pressed
-from music.time import Nanos, Tick
+from music.time import TICKS_PER_QUARTER, Nanos, Tick
 from streaming.clock import PlayerClock
 from streaming.messages import Plan, Start
 
@@ -45,7 +47,7 @@ class Bridge:
         self._options = options
         self._start = options.start()
         self._clock = PlayerClock(options.bpm)
-        self._conductor = Conductor(self._clock, options.clock, options.bar)
+        self._conductor = _conductor(self._clock, options)
         self._players = Players(len(options.inputs), options.input_channels)
         self._told: set[tuple[int, int]] = set()  # keys that the session knows to be down
         self._waiting: list[HumanNote] = []  # notes of a take whose tempo is not yet known
@@ -182,7 +184,7 @@ class Bridge:
     def _change(self, change: Change | None) -> None:
         match change:
             case Change.STOP:
-                log.info("the MIDI clock has stopped")
+                log.info("%s has stopped", self._conductor.source)
                 self._silence()
                 self._talk.beat()
             case Change.GO_ON:
@@ -190,7 +192,7 @@ class Bridge:
                 self._talk.beat()
                 self._sound(self._side.go_on(Nanos(monotonic_ns())))
             case Change.TAKE:
-                log.info("following a MIDI clock at %g bpm", self._conductor.tempo)
+                log.info("following %s at %g bpm", self._conductor.source, self._conductor.tempo)
                 self._take()
             case Change.TEMPO:
                 self._talk.beat()
@@ -282,6 +284,12 @@ class Bridge:
             log.info("recorded %s", path)
         if self._options.stats:
             self._options.stats.write_text(json.dumps(statistics, indent=2) + "\n")
+
+
+def _conductor(clock: PlayerClock, options: BridgeOptions) -> Conductor | LinkConductor:
+    if options.clock != "link":
+        return Conductor(clock, options.clock, options.bar)
+    return LinkConductor(clock, LinkSession(options.bpm, options.bar / TICKS_PER_QUARTER), options.bar)
 
 
 def _nanos(ms: float) -> Nanos:

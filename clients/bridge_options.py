@@ -35,7 +35,7 @@ class BridgeOptions:
     ports: Ports = "by-channel"  # a port for each part of the machine, or one for all
     input_parts: tuple[int, ...] = ()  # channels, 1..16, of one port's players; none makes all of a port one player
     api: str | None = None  # coremidi, alsa, jack or winmm; None takes the first that works
-    clock: Master = "auto"
+    clock: Master | Literal["link"] = "auto"
     active_sensing: bool = False  # tell the instrument five times a second that we are here
     mode: Mode = "answer"
     bpm: float = 120.0

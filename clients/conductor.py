@@ -38,6 +38,8 @@ class Conductor:
     """Use from one thread. `auto` follows a MIDI clock as soon as one starts, and goes on by itself when that has
     stopped and a key comes after a pause."""
 
+    source: Final = "a MIDI clock"
+
     def __init__(self, clock: PlayerClock, master: Master, bar: int) -> None:
         """Moves `clock`; `bar` in ticks."""
         self._clock = clock

@@ -61,6 +61,7 @@ class ClockName(StrEnum):
     auto = "auto"
     internal = "internal"
     midi = "midi"
+    link = "link"
 
 
 def _about(setting: str) -> str:
@@ -115,7 +116,7 @@ Clock = Annotated[
     ClockName,
     typer.Option(
         help="auto: your first key begins, and a MIDI clock at `Tradefours In` takes over when it starts. "
-        "internal: never. midi: waits for one, and stops with it."
+        "internal: never. midi: waits for one, and stops with it. link: Ableton Link's beat, start and stop."
     ),
 ]
 Tap = Annotated[int | None, typer.Option(help="The controller, 0 to 127, whose button or pedal taps the tempo.")]
