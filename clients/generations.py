@@ -11,13 +11,14 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from typing import Any, Final, NoReturn
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
-from clients.access import bearer, own_key
+from clients.access import KEY_VARIABLE, bearer, own_key
 from music.errors import TradefoursError
 from streaming.generations import Generation, GenerationOptions, GenerationRequest, Models, Sessions
 
@@ -137,6 +138,8 @@ def _refuse(error: HTTPError) -> NoReturn:
     with error, suppress(ValueError, OSError, KeyError, TypeError, HTTPException):  # a proxy says it otherwise
         said = json.loads(error.read())
         code, detail = str(said["code"]), str(said["detail"])
+    if error.code == HTTPStatus.UNAUTHORIZED:
+        detail += f": set {KEY_VARIABLE}"
     after = error.headers.get("retry-after", "")
     raise Refused(error.code, code, detail, float(after) if after.isdecimal() else None) from None
 

@@ -5,7 +5,6 @@ import json
 import os
 import platform
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from typing import Final
@@ -14,7 +13,7 @@ from clients.live import LiveClient, tradefours_version
 from clients.loopback import MESSAGES, measure_loopback, measure_waking
 from clients.ports import list_ports
 from clients.realtime import PORT_PRIORITY, ask_for_realtime
-from music.errors import PortError, TradefoursError
+from music.errors import NotLetIn, PortError, TradefoursError
 from server.processor import cpu_features, processor_name
 
 MOST_UNEVEN_MS: Final = 3.0
@@ -108,8 +107,12 @@ def _look_for_server(findings: Findings, url: str) -> None:
             await asyncio.sleep(LISTEN_S)
             return live.round_trip.summary_ms()
 
-    with suppress(TradefoursError):  # none runs here: nothing to measure
+    try:
         findings.server_round_trip_ms = asyncio.run(listen())
+    except NotLetIn as error:
+        findings.advice.append(str(error))
+    except TradefoursError:  # none runs here: nothing to measure
+        return
 
 
 def _measure_decoding(findings: Findings, model: str) -> None:

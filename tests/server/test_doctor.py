@@ -8,6 +8,7 @@ from clients.times import Times
 from music.errors import PortError
 from server import doctor
 from server.doctor import examine, report
+from tests.server.running import run_server
 
 NOBODY = "ws://127.0.0.1:9/v1/live"
 MS = 1_000_000
@@ -51,3 +52,10 @@ def test_a_port_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     findings = doctor.Findings(midi_system="alsa")
     doctor._measure_timing(findings)
     assert findings.advice == ["expected a port, got none"]
+
+
+def test_a_server_that_wants_a_key_is_said() -> None:
+    findings = doctor.Findings()
+    with run_server(key="0123456789abcdef") as running:
+        doctor._look_for_server(findings, f"ws://127.0.0.1:{running.port}/v1/live")
+    assert [advice.endswith("got none: set TRADEFOURS_KEY") for advice in findings.advice] == [True]

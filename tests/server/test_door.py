@@ -167,7 +167,7 @@ async def test_the_live_client_takes_its_key_from_the_environment_or_its_caller(
 
 def test_the_generations_client_takes_its_key_likewise(locked: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     assert GenerationsClient(locked.http, access_key=KEY).models().models[0].name == "fake"
-    with pytest.raises(Refused, match="expected a key of this server, got none") as refusal:
+    with pytest.raises(Refused, match="expected a key of this server, got none: set TRADEFOURS_KEY") as refusal:
         GenerationsClient(locked.http).models()
     assert (refusal.value.status, refusal.value.code) == (401, "no_key")
     monkeypatch.setenv("TRADEFOURS_KEY", ANNAS)
