@@ -5,11 +5,12 @@ Pure: knows no plan and changes nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Final
 
 from model.engine.work import Draw
 from model.tokens.codec import duration_token
-from model.tokens.grammar import Limits, State, allowed, mask_of
+from model.tokens.grammar import ALL_PARTS, Limits, State, allowed, mask_of
 from model.tokens.vocabulary import DURATION, PART, TICKS_PER_STEP, VELOCITY
 from music.harmony import Key, likeliest_key
 from music.time import TICKS_PER_QUARTER, Tick
@@ -21,6 +22,7 @@ from streaming.turns import Turn
 
 THIN = 1.0  # so much less density where the engine cannot keep up
 LONGEST_WAIT = 4.0  # bars; who has not played for longer is no more urgent
+MOST_AT_ONCE = 5  # notes of one part: of its onsets in held-out music 0.04 % have more, of a drummer's 0.4 %
 REMEMBERED = 64  # notes by which the key is heard
 TOGETHER: Final = frozenset({"duet", "accompany", "continue"})  # modes in which all may play at once
 
@@ -56,7 +58,7 @@ def draw(scene: Scene) -> Draw:
         earliest=scene.earliest,
         latest=_latest(scene),
         may_end=False,
-        may_stack=not scene.is_thin,
+        joining=0 if scene.is_thin else _joining(scene),
         pitches=pitches(taste, place),
     )
     ranges = allowed(state, limits)
@@ -94,6 +96,16 @@ def _players(scene: Scene, machine: int) -> int:
     if not (machine and is_free and scene.is_shared):
         return machine
     return machine | mask_of(scene.settings.human)
+
+
+def _joining(scene: Scene) -> int:
+    """Who may add to the chord that is being written: no part beyond what hands can play."""
+    state = scene.state
+    if state.last is not DURATION:
+        return ALL_PARTS
+    chord = takewhile(lambda line: line.step == state.step, reversed(scene.lines))
+    is_full = sum(line.part == state.part for line in chord) >= MOST_AT_ONCE
+    return ALL_PARTS & ~(1 << state.part) if is_full else ALL_PARTS
 
 
 def _latest(scene: Scene) -> int | None:

@@ -81,7 +81,7 @@ class Limits:
     earliest: int = 0
     latest: int | None = None  # a new onset comes no later than this, where the grammar can do it
     may_end: bool = True
-    may_stack: bool = True  # a note may join the onset of another
+    joining: int = ALL_PARTS  # bit i: a note of part i may join the onset of another
     pitches: tuple[int, ...] | None = None  # of each part, bit p: pitch p; none of them empty
 
 
@@ -181,20 +181,20 @@ def _next_in_bar(state: State, limits: Limits) -> Ranges:
         stop = min(stop, max(limits.latest - state.bar_start + 1, 0))
     latest_allows_bar = limits.latest is None or state.bar_end <= limits.latest
     positions = ((POSITION.start + first, POSITION.start + stop),) if first < stop else ()
-    in_chord = state.last is DURATION and limits.may_stack and state.step >= limits.earliest
-    chord = _parts(state, limits) if in_chord else ()
+    in_chord = state.last is DURATION and limits.joining and state.step >= limits.earliest
+    chord = _parts(state, limits, limits.joining) if in_chord else ()
     bar = _whole(BAR) if latest_allows_bar or not positions else ()
     meter = _whole(METER) if state.last is BAR and limits.may_end else ()
     end = _whole(END) if limits.may_end else ()
     return (*meter, *end, *bar, *positions, *chord)
 
 
-def _parts(state: State, limits: Limits) -> Ranges:
+def _parts(state: State, limits: Limits, joining: int = ALL_PARTS) -> Ranges:
     """Players that may enter this chord: in order, each with a pitch left above its last."""
     first = max(state.part, 0)
     if state.part >= 0 and not _mask(state.part, limits) >> state.pitch + 1:
         first += 1
-    bits = state.header_parts & limits.parts
+    bits = state.header_parts & limits.parts & joining
     return tuple((PART.start + i, PART.start + i + 1) for i in range(first, PARTS) if bits >> i & 1)
 
 

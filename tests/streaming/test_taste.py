@@ -1,19 +1,23 @@
 """What the players ask for, the machine's notes keep."""
 
+from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
+from model.engine.work import Draw
 from model.tokens.grammar import State
 from model.tokens.vocabulary import BAR, PART, PITCH, POSITION
-from music.events import NoteOn
+from music.events import NoteOff, NoteOn
 from music.harmony import Key, parse_chart, parse_chord
 from music.score import Note
 from music.time import Tick
+from streaming.choices import MOST_AT_ONCE
 from streaming.messages import Control, PlayerPart, Start
 from streaming.session import Session
 from streaming.taste import Place, Taste, bias, chord_at, pitches, velocity_bias
-from tests.streaming.live_set import live_set
+from tests.streaming.live_set import FakeEngine, live_set
 from tests.streaming.test_modes import steady
 
 MEASURE = 1920
@@ -151,3 +155,21 @@ def test_dynamics_lean_to_loud_or_soft() -> None:
     offsets = velocity_bias(1.0)
     assert [by for _, by in offsets] == sorted(by for _, by in offsets)
     assert len(offsets) == 32
+
+
+class Stacking(FakeEngine):
+    """Adds to the chord wherever it may, the lowest part first."""
+
+    def _draw(self, draw: Draw) -> int:
+        chord = [span for span in draw.allowed if span[0] in PART]
+        return super()._draw(replace(draw, allowed=tuple(chord[:1] or draw.allowed)))
+
+
+def test_no_part_strikes_more_at_once_than_hands_can() -> None:
+    machine = (PlayerPart(part=1), PlayerPart(part=2))
+    played = live_set(Start(mode="duet", machine=machine))
+    played.engine = Stacking()
+    played.play([(Tick(0), NoteOn(Tick(0), 0, 61, 80)), (Tick(100), NoteOff(Tick(100), 0, 61))], until=4000)
+    chords = Counter((note.onset, note.part) for note in played.listener.sounded())
+    assert max(chords.values()) == MOST_AT_ONCE
+    assert {part for (_, part), notes in chords.items() if notes == MOST_AT_ONCE} == {1, 2}

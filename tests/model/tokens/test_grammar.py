@@ -47,7 +47,7 @@ limits = st.builds(
     earliest=st.integers(0, 800),
     latest=st.one_of(st.none(), st.integers(0, 1600)),
     may_end=st.booleans(),
-    may_stack=st.booleans(),
+    joining=st.one_of(st.just(0), st.just(ALL_PARTS), st.integers(0, ALL_PARTS)),
     pitches=st.one_of(st.none(), st.tuples(*[st.integers(1, ALL_PITCHES)] * 16)),
 )
 headers = st.builds(
@@ -101,7 +101,7 @@ def test_notes_keep_within_the_limits_that_hold_when_they_begin(
             assert bound.latest is None or after.step <= bound.latest
         elif token in PART and (mine & bound.parts or state.last is DURATION):
             assert bound.parts >> after.part & 1
-            assert state.last is POSITION or (state.step >= bound.earliest and bound.may_stack)
+            assert state.last is POSITION or (state.step >= bound.earliest and bound.joining >> token - PART.start & 1)
         elif token in PITCH and bound.pitches and bound.pitches[state.part] >> state.pitch + 1:
             assert bound.pitches[state.part] >> after.pitch & 1
         elif token in END or token in METER:
