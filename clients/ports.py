@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from re import sub
-from time import monotonic_ns
+from time import monotonic_ns, sleep
 from typing import Any, Final
 
 from clients.timestamps import DriverTimes
@@ -24,6 +24,7 @@ OUTPUT_NAME: Final = "Tradefours Out"
 CLOCK_NAME: Final = "Tradefours Clock"
 THRU_NAME: Final = "Tradefours Thru"
 OUR_OUTPUTS: Final = (OUTPUT_NAME, CLOCK_NAME, THRU_NAME)
+CALLBACK_S: Final = 0.005  # longer than one of ours takes
 LOOK_S: Final = 0.25  # between looks for what was unplugged or is back
 API_VARIABLE: Final = "TRADEFOURS_MIDI_API"
 APIS: Final = {  # in the order in which they are tried: the name users say, rtmidi's constant
@@ -60,6 +61,8 @@ class InputPort:
 
     def close(self) -> None:
         self._driver.cancel_callback()  # first: closing under a running callback can crash
+        # One that has begun waits for the interpreter, which rtmidi keeps while it waits for that one to end.
+        sleep(CALLBACK_S)
         self._driver.close_port()
         self._driver.delete()
 

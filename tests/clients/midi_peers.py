@@ -8,6 +8,7 @@ They know nothing of Tradefours: the ports are found by a part of their names.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections import deque
@@ -80,8 +81,12 @@ class _Peer:
         self._process.kill()
 
     def close(self) -> None:
-        assert self._process.stdin is not None
+        self._see_out()
         assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _see_out(self) -> None:
+        assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()  # its end is the peer's sign to leave
         try:
@@ -89,7 +94,6 @@ class _Peer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
 
 
 class Keyboard(_Peer):
@@ -138,8 +142,7 @@ class Recorder(_Peer):
             return list(self._heard)
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._see_out()
         if hasattr(self, "_reader"):
             self._reader.join()
         super().close()
@@ -181,8 +184,7 @@ def _record(port: str) -> None:
     _connected(driver, port)
     print("ready", flush=True)
     sys.stdin.read()
-    driver.cancel_callback()
-    driver.delete()
+    os._exit(0)  # rtmidi would wait for a callback that waits for the interpreter: JACK notices that we are gone
 
 
 def _play(port: str) -> None:
