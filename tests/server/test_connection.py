@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket as sockets
 from contextlib import suppress
 from typing import Any
 
@@ -280,8 +279,6 @@ async def test_a_client_that_does_not_read_is_closed_with_4008_and_the_others_pl
     with run_server(outbox_messages=64, messages_per_s=100_000, silence_timeout_s=60) as running:
         async with running.playing() as deaf, running.playing(mode="duet") as other:
             deaf.transport.pause_reading()
-            raw = deaf.transport.get_extra_info("socket")
-            raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 65_536)
             await until(running, 2)
             async with asyncio.timeout(PATIENCE_S):
                 while running.stage.host.status().sessions == 2:
