@@ -85,8 +85,8 @@ class Conversation:
         self._put(numbered)
 
     def say_last(self, message: ServerMessage) -> None:
-        """To this connection alone: another one that goes on need not hear of it."""
-        self._put(message.model_copy(update={"seq": self._seq}))
+        """To this connection alone: another one that goes on need not hear of it, so it takes no number of its own."""
+        self._put(message.model_copy(update={"seq": max(0, self._seq - 1)}))
 
     def can_go_on(self, last_seq: int) -> bool:
         """Nothing that followed `last_seq` is forgotten."""

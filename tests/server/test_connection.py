@@ -275,6 +275,18 @@ async def test_a_client_that_is_cut_off_leaves_no_session_behind(running: Runnin
         await until(running, 0)
 
 
+async def test_a_client_that_was_silent_goes_on_from_what_it_heard_last() -> None:
+    with run_server(silence_timeout_s=0.2) as running:
+        async with running.connected() as sleeper:
+            await say(sleeper, type="hello", client="test", keep_s=30)
+            token = (await heard(sleeper, "welcome")).resume
+            await say(sleeper, type="start", seq=1, mode="answer")
+            last = (await heard(sleeper, "error")).seq
+        async with running.connected() as again:
+            await say(again, type="hello", client="test", keep_s=30, resume=token, last_seq=last)
+            assert (await heard(again, "welcome")).resumed
+
+
 async def test_a_client_that_does_not_read_is_closed_with_4008_and_the_others_play_on() -> None:
     with run_server(outbox_messages=64, messages_per_s=100_000, silence_timeout_s=60) as running:
         async with running.playing() as deaf, running.playing(mode="duet") as other:
