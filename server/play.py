@@ -1,7 +1,5 @@
 """`tradefours run`: the server here, the MIDI ports in a process beside it, both gone when either is told to go."""
 
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -9,7 +7,7 @@ from collections.abc import Sequence
 
 from clients.ports import choose_api
 from music.errors import PortError
-from server.serve import LoadEngine, serve
+from server.serve import LoadEngine, Stop, serve
 from server.settings import Settings
 
 BRIDGE_LEAVES_S = 5.0
@@ -51,14 +49,14 @@ class BridgeBeside:
         self._stopping = False
         self.failed = False
 
-    def start(self, netloc: str) -> None:
+    def start(self, netloc: str, stop_server: Stop) -> None:
         # -P: a folder of the user's that is called `server` must not take the place of ours.
         command = [sys.executable, "-P", "-m", "server.cli", "bridge", "--url", f"ws://{netloc}/v1/live"]
         # A group of its own: the terminal's Ctrl-C is for the server, which tells the bridge.
         self._process = subprocess.Popen(
             [*command, "--while-stdin", *self._arguments], stdin=subprocess.PIPE, process_group=0
         )
-        threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
+        threading.Thread(target=self._watch, args=(self._process, stop_server), daemon=True).start()
 
     def stop(self) -> None:
         self._stopping = True
@@ -72,8 +70,8 @@ class BridgeBeside:
             self._process.kill()
             self._process.wait()
 
-    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+    def _watch(self, process: subprocess.Popen[bytes], stop_server: Stop) -> None:
         code = process.wait()
         if not self._stopping:
             self.failed = code != 0
-            os.kill(os.getpid(), signal.SIGTERM)
+            stop_server()

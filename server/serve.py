@@ -1,12 +1,13 @@
 """`tradefours serve`: a socket, an engine, the app, and a clean end. Knows no route and no model."""
 
+import asyncio
 import errno
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
@@ -38,15 +39,17 @@ class LoadedEngine(NamedTuple):
 
 
 LoadEngine = Callable[[Settings], LoadedEngine]
+Stop = Callable[[], None]  # ends the server; from any thread, and more than once is once
+OnReady = Callable[[str, Stop], None]  # gets host:port
 
 
-def serve(settings: Settings, load_engine: LoadEngine, *, on_ready: Callable[[str], None] = lambda netloc: None) -> int:
-    """Serve until SIGTERM or Ctrl-C. Returns the exit code; `on_ready` gets host:port, once clients may come."""
+def serve(settings: Settings, load_engine: LoadEngine, *, on_ready: OnReady = lambda netloc, stop: None) -> int:
+    """Serve until SIGTERM or Ctrl-C. Returns the exit code; `on_ready` is called once clients may come."""
     with logging_as(settings.log_format, settings.log_level, sys.stderr):
         return _serve(settings, load_engine, on_ready)
 
 
-def _serve(settings: Settings, load_engine: LoadEngine, on_ready: Callable[[str], None]) -> int:
+def _serve(settings: Settings, load_engine: LoadEngine, on_ready: OnReady) -> int:
     try:
         # Only to be told early of a port that is taken: who listens should answer at once, and loading takes seconds.
         listen(settings.host, settings.port).close()
@@ -63,7 +66,7 @@ def _serve(settings: Settings, load_engine: LoadEngine, on_ready: Callable[[str]
             print(
                 f"Tradefours {tradefours_version()} · model {loaded.model} · {address(settings.host, port)}", flush=True
             )
-            on_ready(netloc(listener))
+            on_ready(netloc(listener), server.stop)
 
         app = build_app(settings, *loaded)
         server = Server(app.state.stage, announce, uvicorn_config(app))
@@ -128,7 +131,17 @@ class Server(uvicorn.Server):
         self._announce = announce
         self._drain = Drain(stage)
 
+    def stop(self) -> None:
+        """As SIGTERM would, but never as a second signal, and never as one that comes when nobody hears it any more."""
+        with suppress(RuntimeError):  # the loop is closed: it has ended
+            self._loop.call_soon_threadsafe(self._stop)
+
+    def _stop(self) -> None:
+        if not self.should_exit:
+            self.handle_exit(signal.SIGTERM, None)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._announce()
 

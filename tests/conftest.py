@@ -28,6 +28,13 @@ def laws(share: float, steps: int) -> settings:
     return settings(settings.default, max_examples=round(share * LAW_EXAMPLES), stateful_step_count=steps)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Music that sounds in time must do so in the first or the second take: a host may stop a guest for 30 ms."""
+    for item in items:
+        if item.get_closest_marker("jack"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="session")
 def corpus_archive() -> Path:
     """The archive of real MIDI files: `TRADEFOURS_CORPUS`, or the one beside the checkout."""

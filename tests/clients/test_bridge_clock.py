@@ -59,27 +59,34 @@ def errors_ms(heard: list[Heard], sent: list[int]) -> dict[int, float]:
     return {beat: (at - sent[beat * 24]) / MS for beat, at in onsets(heard).items() if beat * 24 < len(sent)}
 
 
+def own_lateness_ms(song: list[tuple[float, bytes]], sent: list[int]) -> float:
+    """How late half of the DAW's own messages were, each against the most punctual of the two beats before it."""
+    delays = [at / MS - due_s * 1000 for (due_s, _), at in zip(song, sent, strict=True)]
+    return median(delay - min(delays[max(0, i - 48) : i + 1]) for i, delay in enumerate(delays))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("jack") is None, reason="needs JACK-Client")
 async def test_bar_lines_agree_with_the_daw_and_its_tempo_is_followed_within_a_beat(
     jack_server: dict[str, str], tmp_path: Path
 ) -> None:
-    """Four bars at 120 bpm, then two at 132; 3 ms are promised, three times as much on a busy machine."""
+    """Four bars at 120 bpm, then two at 132; 3 ms are promised, more where the machine itself keeps no time."""
     server = FakeServer(plan=Metronome())
     async with serving(server.handle) as url, bridge(url, tmp_path) as running, peers() as (_, recorder):
         await running.says("connected")
         daw = await asyncio.to_thread(Sequencer, "Tradefours In")
         song = [(0.0, START), *pulses((4 * 96, 120), (2 * 96 + 1, 132))]
         with daw:
-            sent = (await play(daw, *song))[1:]
+            started, *sent = await play(daw, *song)
+        allowed = 9 + 2 * own_lateness_ms(song, [started, *sent])
         await running.says("following a MIDI clock")
         heard = await asyncio.to_thread(recorder.wait_until, lambda heard: len(onsets(heard)) >= 16)
         errors = errors_ms(heard, sent)
-        print({beat: round(error, 1) for beat, error in errors.items()})
+        print({beat: round(error, 1) for beat, error in errors.items()}, allowed)
         steady = [abs(error) for beat, error in errors.items() if 4 <= beat <= 16]
         assert len(steady) >= 8
-        assert median(steady) <= 9
-        assert median(abs(error) for beat, error in errors.items() if beat >= 18) <= 9
+        assert median(steady) <= allowed
+        assert median(abs(error) for beat, error in errors.items() if beat >= 18) <= allowed
         assert server.starts()[-1].bpm == pytest.approx(120, rel=0.1)
         await running.stop()
 

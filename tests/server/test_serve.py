@@ -21,7 +21,7 @@ from tests.server.running import PATIENCE_S, heard, say
 from tests.server.test_connection import close_code
 
 PROGRAM = """
-import sys
+import sys, threading
 from music.errors import BadCheckpoint
 from server.serve import LoadedEngine, serve
 from server.settings import Settings
@@ -32,10 +32,19 @@ def load_engine(settings):
         raise BadCheckpoint("expected weights named missing, got none")
     return LoadedEngine(FakeEngine(), settings.model, "dice")
 
-def on_ready(netloc):
+def on_ready(netloc, stop):
     print(netloc, flush=True)
+    stops.append(stop)
+    if settings.model == "stopped":
+        threading.Thread(target=lambda: (stop(), stop())).start()
 
-sys.exit(serve(Settings(port=int(sys.argv[1]), model=sys.argv[2]), load_engine, on_ready=on_ready))
+stops = []
+
+settings = Settings(port=int(sys.argv[1]), model=sys.argv[2])
+code = serve(settings, load_engine, on_ready=on_ready)
+for stop in stops:
+    stop()
+sys.exit(code)
 """
 
 
@@ -82,6 +91,12 @@ async def test_a_wish_to_stop_is_told_to_every_player_and_the_exit_code_is_0(wis
         told = [line.split(" session=")[0].split(" clients=")[0] for line in process.stderr.read().splitlines()]
         events = ["session begins", "clients are told to go", "session ends"]
         assert told == [f"INFO server: {event}" for event in events]
+
+
+def test_who_runs_it_may_stop_it_from_any_thread_however_often_and_late() -> None:
+    with served(model="stopped") as process:
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert (err, process.returncode) == ("", 0)
 
 
 def test_a_taken_port_is_one_sentence_and_exit_code_1() -> None:
