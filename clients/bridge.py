@@ -14,6 +14,7 @@ from time import monotonic_ns
 from typing import Any, Final
 
 from clients.bridge_options import BridgeOptions
+from clients.clock_conductor import ClockConductor
 from clients.clock_out import ClockOut
 from clients.conductor import Change, Conductor
 from clients.inputs import Inputs
@@ -286,9 +287,9 @@ class Bridge:
             self._options.stats.write_text(json.dumps(statistics, indent=2) + "\n")
 
 
-def _conductor(clock: PlayerClock, options: BridgeOptions) -> Conductor | LinkConductor:
+def _conductor(clock: PlayerClock, options: BridgeOptions) -> Conductor:
     if options.clock != "link":
-        return Conductor(clock, options.clock, options.bar)
+        return ClockConductor(clock, options.clock, options.bar)
     return LinkConductor(clock, LinkSession(options.bpm, options.bar / TICKS_PER_QUARTER), options.bar)
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
 
-from clients.conductor import Master
+from clients.clock_conductor import Master
 from clients.prompt import prompt_of
 from music.errors import BadSetting
 from music.time import Meter

@@ -6,14 +6,13 @@ Pure, but for the session that it looks at. Knows no ports and no server.
 from math import ceil, floor
 from typing import Final, Protocol
 
-from clients.conductor import PAUSE, Change
+from clients.conductor import PAUSE, Change, Conductor
 from music.time import TICKS_PER_QUARTER, Nanos, Tick
 from streaming.clock import PlayerClock
 
 NEAR: Final = 0.25  # quarters: a bar line so little ago is meant by a start
 LEAP: Final = TICKS_PER_QUARTER // 8  # more is no drift: somebody moved the beat
 SLIP: Final = 2  # ticks; less is left as it is
-NEWS: Final = 0.005  # a change of tempo by this share is worth a message
 
 
 class Session(Protocol):
@@ -29,23 +28,19 @@ class Session(Protocol):
     def plays(self) -> bool: ...
 
 
-class LinkConductor:
-    """As `Conductor`; use from one thread. A key begins in the bar of all; a start begins a take at their next bar."""
+class LinkConductor(Conductor):
+    """A key begins in the bar of all; a start begins a take at their next bar."""
 
-    source: Final = "Ableton Link"
-    leads: Final = False
-    is_taking: Final = False
+    source = "Ableton Link"
+    leads = False
+    is_taking = False
 
     def __init__(self, clock: PlayerClock, session: Session, bar: int) -> None:
-        """Moves `clock`; `bar` in ticks."""
-        self._clock = clock
+        super().__init__(clock, bar)
         self._session = session
-        self._bar = bar
         self._first = 0.0  # the quarter that is tick 0
         self._plays = session.plays
-        self._stands_at: Tick | None = None
         self._key_at = Nanos(-PAUSE)
-        self._told_bpm = clock.bpm
 
     @property
     def listens(self) -> bool:
@@ -53,19 +48,8 @@ class LinkConductor:
         return self._stands_at is None
 
     @property
-    def bpm(self) -> float | None:
-        """What the server is to be told: 0 while the clock stands, None before it ever ran."""
-        if self._stands_at is not None:
-            return 0.0
-        return round(self._clock.bpm, 2) if self._clock.runs else None
-
-    @property
     def tempo(self) -> float:
         return round(self._session.bpm, 2)
-
-    @property
-    def stands_at(self) -> Tick | None:
-        return self._stands_at
 
     def tick_of(self, at: Nanos) -> Tick:
         tick = self._clock.tick_at(at)
@@ -96,7 +80,6 @@ class LinkConductor:
         """One master at a time: a MIDI clock is none."""
 
     def watch(self, now: Nanos) -> Change | None:
-        """Call it every few hundredths of a second."""
         before, self._plays = self._plays, self._session.plays
         if self._plays and not before:
             return self._take(now)
@@ -129,7 +112,7 @@ class LinkConductor:
             self._first += floor(ahead / self._bar) * self._quarters(self._bar)
         if abs(ahead) > SLIP or bpm != self._clock.bpm:
             self._turn(now)
-        if abs(bpm - self._told_bpm) <= NEWS * self._told_bpm:
+        if not self._is_news(bpm):
             return None
         self._told_bpm = bpm
         return Change.TEMPO
@@ -142,9 +125,6 @@ class LinkConductor:
 
     def _tick(self) -> float:
         return (self._session.quarter - self._first) * TICKS_PER_QUARTER
-
-    def _bar_line(self, tick: Tick) -> Tick:
-        return Tick(-(-tick // self._bar) * self._bar)
 
     @staticmethod
     def _quarters(ticks: int) -> float:

@@ -118,10 +118,7 @@ def _gauge(name: str, about: str, value: float) -> Metric:
 
 
 def _gauges(name: str, about: str, label: str, values: Mapping[str, float]) -> Metric:
-    family = GaugeMetricFamily(PREFIX + name, about, labels=[label])
-    for key, value in dict(values).items():
-        family.add_metric([key], value)
-    return family
+    return _labelled(GaugeMetricFamily(PREFIX + name, about, labels=[label]), values)
 
 
 def _counter(name: str, about: str, value: float) -> Metric:
@@ -129,8 +126,11 @@ def _counter(name: str, about: str, value: float) -> Metric:
 
 
 def _counters(name: str, about: str, label: str, values: Mapping[str, float]) -> Metric:
-    family = CounterMetricFamily(PREFIX + name, about, labels=[label])
-    for key, value in dict(values).items():
+    return _labelled(CounterMetricFamily(PREFIX + name, about, labels=[label]), values)
+
+
+def _labelled(family: GaugeMetricFamily | CounterMetricFamily, values: Mapping[str, float]) -> Metric:
+    for key, value in dict(values).items():  # a copy: the event loop may count on meanwhile
         family.add_metric([key], value)
     return family
 

@@ -27,6 +27,7 @@ from server.diary import Diary
 from server.host import SessionHost
 from server.rest.problems import Problem
 from server.rest.store import FILE, Row, Store
+from server.stage import STOPPING
 from streaming.generations import Generation, GenerationRequest, GenerationStatus
 
 MOST_WORK: Final = 4096  # bars of all pieces of one generation
@@ -358,7 +359,7 @@ class Jobs:
             return self._store
 
     async def _writable(self) -> Store:
-        trouble = "the server is stopping" if self._is_closing else self._host.health().failure
+        trouble = STOPPING if self._is_closing else self._host.health().failure
         if trouble:
             raise Problem(503, "unavailable", f"expected a server that can write, got: {trouble}", retry_after="10")
         return await self._opened()

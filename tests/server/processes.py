@@ -20,10 +20,9 @@ leave(serve(Settings(**json.loads(sys.argv[1])), load_engine))
 
 
 @contextmanager
-def server_process(port: int, *, stderr: int | None = None, **settings: object) -> Iterator[subprocess.Popen[str]]:
-    """It listens, and it can be played."""
-    chosen = json.dumps({"port": port, "model": "tiny", **settings}, default=str)
-    command = [sys.executable, "-c", PROGRAM, chosen]
+def started(program: str, *arguments: str, stderr: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A Python program that serves: it listens, and it can be played. Killed in the end, if it is still there."""
+    command = [sys.executable, "-c", program, *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
         try:
             assert process.stdout is not None
@@ -31,6 +30,13 @@ def server_process(port: int, *, stderr: int | None = None, **settings: object) 
             yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def server_process(port: int, *, stderr: int | None = None, **settings: object) -> Iterator[subprocess.Popen[str]]:
+    chosen = json.dumps({"port": port, "model": "tiny", **settings}, default=str)
+    with started(PROGRAM, chosen, stderr=stderr) as process:
+        yield process
 
 
 def free_port() -> int:

@@ -5,10 +5,9 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,7 @@ from music.files import write_midi
 from music.score import Note, Part, Score
 from music.time import Tick
 from streaming.messages import SUBPROTOCOL, Plan, ServerBye
-from tests.conftest import ROOT
-from tests.server.processes import free_port, server_process
+from tests.server.processes import free_port, server_process, started
 from tests.server.running import PATIENCE_S, heard, say
 from tests.server.test_connection import close_code
 
@@ -30,7 +28,7 @@ PROMISED_S = 5.0
 MIDI = write_midi(Score((Part(0),), tuple(Note(Tick(i * 240), 0, 60 + i % 7, 80, 200) for i in range(40))))
 OPTIONS: dict[str, Any] = {"proxy": None, "compression": None, "close_timeout": 0.2}
 
-FAKE = """
+HANGS = """
 import sys, threading
 from server.serve import LoadedEngine, serve
 from server.settings import Settings
@@ -44,19 +42,6 @@ class Hangs(FakeEngine):
 settings = Settings(port=int(sys.argv[1]), generations=sys.argv[2], log_level="error")
 sys.exit(serve(settings, lambda _: LoadedEngine(Hangs(), "fake", "dice")))
 """
-
-
-@contextmanager
-def server_that_hangs(port: int, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """As soon as anybody plays."""
-    command = [sys.executable, "-c", FAKE, str(port), str(folder)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith("Tradefours")
-            yield process
-        finally:
-            process.kill()
 
 
 def asked(http: httpx.Client) -> str:
@@ -119,7 +104,7 @@ async def test_nothing_is_lost_and_the_next_server_goes_on_whoever_does_not_read
 async def hanging(folder: Path) -> AsyncIterator[tuple[subprocess.Popen[str], ClientConnection, str]]:
     """A server whose engine hangs, since somebody plays; its player, and its address."""
     netloc = f"127.0.0.1:{free_port()}"
-    with server_that_hangs(int(netloc.rpartition(":")[2]), folder) as process:
+    with started(HANGS, netloc.rpartition(":")[2], str(folder)) as process:
         async with connect(f"ws://{netloc}/v1/live", subprotocols=[Subprotocol(SUBPROTOCOL)], **OPTIONS) as player:
             await say(player, type="hello")
             await say(player, type="start", mode="duet")

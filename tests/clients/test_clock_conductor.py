@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from clients.conductor import Change, Conductor, Master
+from clients.clock_conductor import ClockConductor, Master
+from clients.conductor import Change
 from music.time import Nanos, Tick
 from streaming.clock import PlayerClock
 
@@ -22,7 +23,7 @@ class Studio:
 
     def __init__(self, master: Master = "auto", bpm: float = 120) -> None:
         self.clock = PlayerClock(bpm)
-        self.conductor = Conductor(self.clock, master, BAR)
+        self.conductor = ClockConductor(self.clock, master, BAR)
         self.now = 1e12
 
     @property
