@@ -1,4 +1,4 @@
-"""What all who may keep the time have in common: a clock that runs or stands, news of the tempo. Knows no source of it."""
+"""What all who may keep the time share: a clock that runs or stands, news of the tempo. Knows no source of it."""
 
 from abc import ABC, abstractmethod
 from enum import Enum, auto
