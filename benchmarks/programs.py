@@ -1,10 +1,12 @@
 """Our own programs, started for a measurement and ended after it. Knows nothing of what is measured."""
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Timer
+from types import MappingProxyType
 from typing import Final
 
 from music.errors import TradefoursError
@@ -14,19 +16,24 @@ SAYS_S: Final = 60.0  # until a program has said that it is ready
 
 
 @contextmanager
-def serving(model: str, *options: str) -> Iterator[str]:
-    """Yields the address of its live socket."""
-    with program("serve", "--port", "0", "--model", model, *options) as server:
+def serving(model: str, *options: str, environ: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """Yields the address of its live socket. `environ`: further settings."""
+    with program("serve", "--port", "0", "--model", model, *options, environ=environ) as server:
         line = line_with(server, "http://")
         yield "ws://" + line.rpartition("http://")[2] + "/v1/live"
 
 
 @contextmanager
-def program(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def program(*arguments: str, environ: Mapping[str, str] = MappingProxyType({})) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "server.cli", *arguments]
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.STDOUT, text=True
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | dict(environ),
     ) as started:
         try:
             yield started

@@ -104,6 +104,19 @@ def replug(quick: Quick = False, json_file: Json = None) -> None:
     _measure(bench_replug, quick, json_file)
 
 
+@bench.command()
+def overload(
+    model: Annotated[str, typer.Option(help="Network that plays.")] = "small",
+    players: Annotated[int, typer.Option(min=1, max=64, help="So many places, all taken.")] = 4,
+    quick: Quick = False,
+    json_file: Json = None,
+) -> None:
+    """Ten times as many players and requests as there are places for: how soon they are refused, who suffers."""
+    from benchmarks.overload import bench_overload
+
+    _measure(partial(bench_overload, model=model, players=players), quick, json_file)
+
+
 def _measure(measurement: Callable[..., int], quick: bool, json_file: Path | None) -> None:
     from benchmarks.company import company
 
