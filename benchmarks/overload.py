@@ -24,7 +24,7 @@ from typing import Any, Final
 from benchmarks.live_many import HUMAN_PER_S, Heard, Performer, figures
 from benchmarks.plain_http import ask
 from benchmarks.programs import serving
-from benchmarks.report import ROOT, Row, write_report
+from benchmarks.report import ROOT, write_report
 from benchmarks.throng import ADMITTED
 from benchmarks.time_bar import time_bar
 from clients.times import percentile
@@ -37,6 +37,8 @@ FULL_S: Final = 40.0
 PROBE_S: Final = 0.05
 CALM: Final = 10  # probes in a row
 PHASES: Final = ("undisturbed", "undisturbed again", "overload", "after")
+Figures = dict[str, Any]  # a row of the table
+
 WORK: Final = json.dumps({"bars": 64, "variations": 64}).encode()
 
 
@@ -47,7 +49,7 @@ class Phase:
     probes: list[tuple[float, float]] = field(default_factory=list)  # when it was answered, and the milliseconds
     rss: list[float] = field(default_factory=list)
 
-    def row(self, seconds: float) -> dict[str, Any]:
+    def row(self, seconds: float) -> Figures:
         ready = [ms for _, ms in self.probes]
         found = figures(self.heard, seconds)
         names = ("lateness_p99_ms", "margin_p01_ms", "in_time_share", "reaction_p95_ms", "tokens_per_s")
@@ -81,6 +83,7 @@ async def measure(address: str, players: int, seconds: float) -> tuple[list[Phas
     waiting = await fill(address)
     began = monotonic_ns()
     end = began + round((SETTLE_S + len(PHASES) * seconds + 1) * 1e9)
+    throng = await _throng(address, players, waiting, seconds)
     performers = [Performer(f"ws://{address}/v1/live", seed, began, end) for seed in range(players)]
     playing = [
         asyncio.create_task(each.perform(delay_s=i / players / HUMAN_PER_S)) for i, each in enumerate(performers)
@@ -88,10 +91,10 @@ async def measure(address: str, players: int, seconds: float) -> tuple[list[Phas
     await asyncio.sleep(SETTLE_S)
     phases, offers = [], dict[str, Any]()
     for name in PHASES:
-        throng = await _throng(address, players, waiting, seconds) if name == "overload" else None
+        answers = asyncio.create_task(throng.communicate(b"come\n")) if name == "overload" else None
         phases.append(await _phase(name, address, performers, seconds))
-        if throng is not None:
-            offers = json.loads((await throng.communicate())[0])
+        if answers:
+            offers = json.loads((await answers)[0])
         for task in playing:
             if task.done():
                 task.result()
@@ -112,8 +115,10 @@ async def fill(address: str) -> int:
 
 
 async def _throng(address: str, players: int, waiting: int, seconds: float) -> asyncio.subprocess.Process:
+    """It comes when it is told to: what a program costs before it is ready is not measured."""
     command = ["-m", "benchmarks.throng", address, *map(str, (TIMES * players, TIMES * waiting, seconds))]
-    return await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, stdin=pipe, stdout=pipe)
 
 
 async def _phase(name: str, address: str, performers: Sequence[Performer], seconds: float) -> Phase:
@@ -139,7 +144,7 @@ def rss_mb(metrics: str) -> float:
     return float(next(line.removeprefix(name) for line in metrics.splitlines() if line.startswith(name))) / 2**20
 
 
-def refusal_row(kind: str, answers: dict[str, list[float]]) -> Row:
+def refusal_row(kind: str, answers: dict[str, list[float]]) -> Figures:
     times = [ms for each in answers.values() for ms in each]
     return {
         "outside": kind,
@@ -151,9 +156,9 @@ def refusal_row(kind: str, answers: dict[str, list[float]]) -> Row:
     }  # fmt: skip
 
 
-def ratios(phases: Sequence[Phase], rows: Sequence[Row], refusals: Sequence[Row]) -> dict[str, float]:
-    calm, again, overload, after = (dict(row) for row in rows)
-    found = {f"{row['outside']}_refused_p99_ms": row["refused_p99_ms"] for row in map(dict, refusals)}
+def ratios(phases: Sequence[Phase], rows: Sequence[Figures], refusals: Sequence[Figures]) -> dict[str, float]:
+    calm, again, overload, after = rows
+    found: dict[str, float] = {f"{row['outside']}_refused_p99_ms": row["refused_p99_ms"] for row in refusals}
     return {
         **found,
         "lateness_p99_ms_undisturbed": max(calm["lateness_p99_ms"], again["lateness_p99_ms"]),

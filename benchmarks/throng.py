@@ -1,8 +1,8 @@
 """Clients for whom there is no room: `python -m benchmarks.throng ADDRESS SESSIONS GENERATIONS SECONDS`.
 
-A process of its own. Each comes at a moment of its own, and again when it was refused: to play after `AGAIN_S`, with a
-request when the server has said (`Retry-After`). Prints, as JSON, by what was wanted and what was answered, the
-milliseconds from the wish to connect to the answer.
+A process of its own, which begins when its stdin has a line. Each comes at a moment of its own, and again when it was
+refused: to play after `AGAIN_S`, with a request when the server has said (`Retry-After`). Prints, as JSON, by what was
+wanted and what was answered, the milliseconds from the wish to connect to the answer.
 """
 
 import asyncio
@@ -68,4 +68,5 @@ async def _ask(address: str, answers: Answers) -> None:
 
 
 if __name__ == "__main__":
+    sys.stdin.readline()  # whoever started us says when
     print(json.dumps(asyncio.run(offer(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))))

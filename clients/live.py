@@ -16,6 +16,7 @@ import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic_ns
@@ -72,6 +73,7 @@ def _with_player(url: str, player: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}player={player}"
 
 
+@cache  # it is read from files, and told in every greeting
 def tradefours_version() -> str:
     try:
         return version("tradefours")

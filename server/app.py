@@ -22,7 +22,7 @@ from server.guard import Guard, Names
 from server.health import add_health
 from server.host import SessionHost
 from server.journals import Journals
-from server.limits import Turnstile
+from server.limits import Requests, Turnstile
 from server.rest.jobs import Jobs
 from server.rest.problems import Problem, add_problems
 from server.rest.routes import add_rest, answers
@@ -69,7 +69,7 @@ def build_app(
     # No documentation pages: they would load scripts from elsewhere. docs/protocol.md says it all.
     app = FastAPI(title="Tradefours", version=tradefours_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.stage = stage
-    _add_guards(app, settings)
+    _add_guards(app, settings, jobs)
     app.add_middleware(Counted, traffic=stage.traffic)  # outside, so that what is refused is counted, too
     add_health(app, stage, PAGE / "status.html")
     _add_recordings(app, stage)
@@ -80,10 +80,11 @@ def build_app(
     return app
 
 
-def _add_guards(app: FastAPI, settings: Settings) -> None:
-    """The last is the outermost: names first, then leave for other sites' pages, then keys, then how many."""
+def _add_guards(app: FastAPI, settings: Settings, jobs: Jobs) -> None:
+    """The last is the outermost: names first, then leave for other sites' pages, then keys, then how many and often."""
     keys, origins = Keys(settings.access_keys()), frozenset(settings.allow_origin)
     page = frozenset(f"/{file.relative_to(PAGE).as_posix()}" for file in PAGE.rglob("*") if file.is_file())
+    app.add_middleware(Requests, per_s=settings.requests_per_s, no_room=jobs.no_room)
     app.add_middleware(Turnstile, most=settings.max_sessions + settings.max_watchers)
     app.add_middleware(Door, keys=keys, open_paths=page | {"/", "/status"})
     document_keys(app, keys)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from clients.live import tradefours_version
 from server.histogram import NS
 from server.metrics import exposition
+from server.rest.routes import answers
 from server.stage import Stage
 from server.traffic import LIVE, WATCH
 
@@ -73,7 +74,7 @@ def add_health(app: FastAPI, stage: Stage, status_page: Path) -> None:
             capacity=stage.settings.max_sessions,
         )
 
-    @app.get("/v1/status")
+    @app.get("/v1/status", responses=answers())
     async def status() -> ServerStatus:
         """How the server is."""
         return _status(stage)

@@ -1,6 +1,8 @@
 """How many connections a caller may have, and how much may be said in a second. Knows no message and no route."""
 
-from collections import Counter
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import Final, Literal
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -13,6 +15,10 @@ BURST_S: Final = 2.0  # so much of the allowance may be used at once
 
 SOCKETS: Final = 384  # WebSockets at once: the rest of all connections is left to HTTP
 SOCKETS_EACH: Final = 128  # of them one caller's
+
+REST: Final = "/v1/"
+ASKING: Final = ("POST", "/v1/generations")
+CALLERS: Final = 1024  # the newest so many are remembered: who was forgotten has all of his allowance
 
 Pace = Literal["fine", "fast", "too_fast"]
 
@@ -78,3 +84,32 @@ class Turnstile:
             reason = f"expected at most {self._all} WebSockets, got one more"
             return Problem(503, "unavailable", reason, retry_after="10")
         return None
+
+
+class Requests:
+    """ASGI middleware: bounds the requests of each caller in a second. And where `no_room` has a reason, a generation
+    is refused before anything of it is read: a refusal must cost less than what is refused.
+    """
+
+    def __init__(self, app: ASGIApp, per_s: int, no_room: Callable[[str], Problem | None]) -> None:
+        self._app = app
+        self._per_s = per_s
+        self._no_room = no_room
+        self._rates = OrderedDict[str, Rate]()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        problem = None
+        if scope["type"] == "http" and scope["path"].startswith(REST):
+            problem = self._refusal(caller_of(scope), (scope["method"], scope["path"]))
+        await (problem.response() if problem else self._app)(scope, receive, send)
+
+    def _refusal(self, caller: str, asked: tuple[str, str]) -> Problem | None:
+        now = time.monotonic()
+        rate = self._rates.setdefault(caller, Rate(self._per_s, now))
+        self._rates.move_to_end(caller)
+        if len(self._rates) > CALLERS:
+            self._rates.popitem(last=False)
+        if rate.take(0, now) == "too_fast":
+            reason = f"expected at most {self._per_s} requests a second in the long run, got more"
+            return Problem(429, "too_fast", reason, retry_after="1")
+        return self._no_room(caller) if asked == ASKING else None

@@ -62,6 +62,9 @@ class Settings(BaseModel):
     )
     silence_timeout_s: float = Field(default=3.0, gt=0, le=60, description="A client silent for so long is gone.")
     messages_per_s: int = Field(default=200, ge=10, le=100_000, description="Messages of a client, in the long run.")
+    requests_per_s: int = Field(
+        default=200, ge=10, le=100_000, description="REST requests of a caller, in the long run."
+    )
     inbox_messages: int = Field(default=256, ge=1, le=65536, description="Messages of a client that may wait.")
     outbox_messages: int = Field(default=256, ge=16, le=65536, description="Messages to a client that may wait.")
     journal: Path | None = Field(

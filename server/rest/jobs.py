@@ -137,15 +137,24 @@ class Jobs:
         """Raises Problem."""
         if request.model not in ("", self._model):
             raise Problem(422, "bad_model", f"expected the network {self._model}, got {request.model!r}")
-        self._check_room(len(self._jobs) + self._admitting.total(), self._most)
-        own = sum(job.caller == caller for job in self._jobs.values())
-        self._check_room(own + self._admitting[caller], self._each)
+        if problem := self.no_room(caller):
+            raise problem
         self._admitting[caller] += 1  # counted before anything waits, so that many at once are not too many
         try:
             return await self._admit(request, midi, key, caller)
         finally:
             self._admitting[caller] -= 1
             self._admitting += Counter()  # forget who asks for nothing
+
+    def no_room(self, caller: str) -> Problem | None:
+        """Why another one of this caller's is refused."""
+        if len(self._jobs) + self._admitting.total() >= self._most:
+            return _full(self._most)
+        if self._each is not None:
+            own = sum(job.caller == caller for job in self._jobs.values())
+            if own + self._admitting[caller] >= self._each:
+                return _full(self._each)
+        return None
 
     async def find(self, id: str) -> Generation:
         """Raises Problem where there is none, or none any more."""
@@ -211,11 +220,6 @@ class Jobs:
         if seen.is_over:
             return Problem(409, "failed", f"expected a generation that succeeded, got one that failed: {seen.reason}")
         return Problem(409, "not_ready", f"expected a finished piece, got one that is {seen.status}", retry_after="1")
-
-    def _check_room(self, waiting: int, most: int | None) -> None:
-        if most is not None and waiting >= most:
-            reason = f"expected fewer than {most} generations that wait, got one more"
-            raise Problem(429, "full", reason, retry_after="10")
 
     # ---- inside ------------------------------------------------------------------------------------------
 
@@ -374,6 +378,11 @@ class Jobs:
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _full(most: int) -> Problem:
+    reason = f"expected fewer than {most} generations that wait, got one more"
+    return Problem(429, "full", reason, retry_after="10")
 
 
 def _give_up(job: Job) -> None:

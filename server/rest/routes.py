@@ -39,10 +39,11 @@ Id = Annotated[str, Field(max_length=64)]
 
 
 def answers(*statuses: int, **ok: Any) -> dict[int | str, dict[str, Any]]:
-    """For the document: `ok` of status 200, and what the route may refuse."""
+    """For the document: `ok` of status 200, what the route may refuse, and what each of them may: too many requests."""
     schema = {"schema": ProblemDetails.model_json_schema()}
     refusals: dict[int | str, dict[str, Any]] = {
-        status: {"description": HTTPStatus(status).phrase, "content": {PROBLEM: schema}} for status in statuses
+        status: {"description": HTTPStatus(status).phrase, "content": {PROBLEM: schema}}
+        for status in sorted({*statuses, 429})
     }
     return {**({200: ok} if ok else {}), **refusals}
 
@@ -54,14 +55,14 @@ def add_rest(app: FastAPI, stage: Stage, jobs: Jobs) -> None:
 
 
 def _add_lists(app: FastAPI, stage: Stage) -> None:
-    @app.get("/v1/models")
+    @app.get("/v1/models", responses=answers())
     async def models() -> Models:
         """The networks that can be asked for."""
         context = stage.host.capacity
         about = ModelAbout(name=stage.model, weights=stage.weights, backend=stage.backend, context=context)
         return Models(models=[about])
 
-    @app.get("/v1/sessions")
+    @app.get("/v1/sessions", responses=answers())
     async def sessions() -> Sessions:
         """Who plays, and what was played lately."""
         told = [
@@ -81,7 +82,7 @@ def _add_generations(app: FastAPI, jobs: Jobs) -> None:
         "/v1/generations",
         status_code=202,
         responses=answers(
-            400, 403, 408, 413, 415, 422, 429, 503, model=Generation, description="It ended while you waited."
+            400, 403, 408, 413, 415, 422, 503, model=Generation, description="It ended while you waited."
         ),
         openapi_extra={"requestBody": REQUEST_BODY},
     )

@@ -13,7 +13,17 @@ DOCS = (ROOT / "docs/benchmarks.md").read_text()
 
 
 def test_all_measurements_are_there() -> None:
-    assert set(COMMANDS) == {"live", "decode", "prefill", "sharing", "sessions", "jitter", "performing", "replug"}
+    assert set(COMMANDS) == {
+        "live",
+        "decode",
+        "prefill",
+        "sharing",
+        "sessions",
+        "jitter",
+        "performing",
+        "replug",
+        "overload",
+    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)

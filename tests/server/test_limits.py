@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from clients.access import bearer
-from server.limits import BYTES, Rate
+from server.limits import BYTES, Rate, Requests
 from tests.server.running import PATIENCE_S, Running, heard, run_server, say
 from tests.server.test_connection import close_code, until
 
@@ -115,6 +116,56 @@ async def _frame(socket: ClientConnection) -> str | bytes | None:
         return None
 
 
+# ---- requests a second ----------------------------------------------------------------------------------------
+
+
+def test_requests_of_a_caller_have_a_rate_and_what_keeps_a_server_alive_has_none(key_file: Path) -> None:
+    with (
+        run_server(requests_per_s=10, key_file=key_file) as running,
+        httpx.Client(base_url=running.http, trust_env=False) as client,
+    ):
+
+        def ask(path: str, name: str) -> httpx.Response:
+            return client.get(path, headers=as_(name))
+
+        answers = [ask("/v1/models", "anna") for _ in range(40)]
+        assert {each.status_code for each in answers} == {200, 429}
+        refused = next(each for each in answers if each.status_code == 429)
+        assert (refused.json()["code"], refused.headers["retry-after"]) == ("too_fast", "1")
+        assert {ask("/health", "anna").status_code for _ in range(30)} == {200}
+        assert ask("/v1/models", "bert").status_code == 200
+
+
+async def test_callers_without_number_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.limits.CALLERS", 2)
+    told: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        told.append(scope["tradefours.caller"])
+
+    async def nothing(message: Any = None) -> Any:
+        return message
+
+    requests = Requests(app, per_s=10, no_room=lambda _: None)
+    for caller in ["a"] * 30 + ["b", "c", "a"]:
+        scope = {"type": "http", "method": "GET", "path": "/v1/models", "tradefours.caller": caller}
+        await requests(scope, nothing, nothing)
+    assert 20 <= told.count("a") - 1 <= 22, "a was refused, was forgotten, and is welcome again"
+    assert len(requests._rates) == 2
+
+
+def test_a_generation_that_has_no_room_is_refused_before_it_is_read(key_file: Path) -> None:
+    with run_server(max_generations=1) as running:
+        running.stage.host.stop()  # nothing is ever written
+        httpx.post(f"{running.http}/v1/generations", json={"bars": 1}, trust_env=False)
+        with socket.create_connection(("127.0.0.1", running.port), timeout=PATIENCE_S) as connection:
+            connection.sendall(
+                b"POST /v1/generations HTTP/1.1\r\nHost: localhost\r\n"
+                b"Content-Type: audio/midi\r\nContent-Length: 4000000\r\n\r\n"
+            )
+            assert connection.recv(4096).startswith(b"HTTP/1.1 429 ")
+
+
 # ---- each caller's share --------------------------------------------------------------------------------------
 
 
@@ -193,6 +244,9 @@ async def test_a_caller_has_so_many_websockets_and_those_that_close_are_free(mon
                 await stack.enter_async_context(running.connected())
             assert refusal.value.response.status_code == 429
             assert refusal.value.response.headers["retry-after"]
+        async with asyncio.timeout(PATIENCE_S):
+            while running.stage.traffic.inside["live"]:
+                await asyncio.sleep(0.01)
         async with running.connected() as socket:
             await say(socket, type="hello")
             await heard(socket, "welcome")
