@@ -27,6 +27,10 @@ Span = tuple[int, int, int, int]  # pitch, onset, end, velocity
 Timed = tuple[int, int, mido.Message | mido.MetaMessage]  # tick, rank at that tick, message
 
 
+class NoNotes(BadMidi):
+    """A MIDI file like any other, but silent."""
+
+
 def read_midi(source: Path | bytes, limits: MidiLimits = DEFAULT_LIMITS) -> Score:
     """A file, or its bytes, as a score: 480 ticks to the quarter, a part for every track, channel and program.
 
@@ -41,7 +45,7 @@ def read_midi(source: Path | bytes, limits: MidiLimits = DEFAULT_LIMITS) -> Scor
     raw = read_smf(source if isinstance(source, bytes) else _load(source, limits), limits)
     voices = _voices(raw)
     if not voices:
-        raise BadMidi("expected a MIDI file with notes, got none")
+        raise NoNotes("expected a MIDI file with notes, got none")
     kept = _at_most(MOST_PARTS, voices)
     score = Score(
         parts=tuple(Part(program, raw.names.get(track, "")) for track, _, program in kept),

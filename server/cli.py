@@ -13,6 +13,7 @@ import typer
 
 from music.errors import BadSetting, TradefoursError
 from server.bench import bench
+from server.benchmark_suite import suite
 from server.outputs import check_output
 from server.settings import Settings
 from streaming.generations import GenerationOptions
@@ -29,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench, name="bench")
+app.add_typer(suite, name="benchmark-suite")
 corpus_app = typer.Typer(help="Music to train on.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 

@@ -1,6 +1,6 @@
 """Bootstrap intervals: what another draw of as many pieces might have given (Efron's percentile interval, 95 %)."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,20 @@ def mean_interval(values: Sequence[float], seed: int = 0) -> Interval:
         return UNKNOWN
     draws = np.random.default_rng(seed).integers(known.size, size=(REPLICATES, known.size))
     return around(float(known.mean()), known[draws].mean(axis=1))
+
+
+def clustered_interval(values: Sequence[float], clusters: Sequence[Hashable], seed: int = 0) -> Interval:
+    """As `mean_interval` for several values of a piece, no independent witnesses: clusters are drawn."""
+    sums: dict[Hashable, tuple[float, int]] = {}
+    for value, cluster in zip(values, clusters, strict=True):
+        if not np.isnan(value):
+            total, count = sums.get(cluster, (0.0, 0))
+            sums[cluster] = total + value, count + 1
+    if not sums:
+        return UNKNOWN
+    table = np.array(list(sums.values()))
+    drawn = table[np.random.default_rng(seed).integers(len(table), size=(REPLICATES, len(table)))].sum(axis=1)
+    return around(float(table[:, 0].sum() / table[:, 1].sum()), drawn[:, 0] / drawn[:, 1])
 
 
 def around(value: float, replicates: NDArray[np.float64]) -> Interval:

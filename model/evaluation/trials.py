@@ -63,9 +63,9 @@ def trial_of(piece: Piece) -> Trial | None:
     whole = passage_of(piece, bar.tick, PROMPT_BARS + (2 if has_later else 1) * ANSWER_BARS, meters)
     prompt, truth = whole.cut(0, PROMPT_BARS), whole.cut(PROMPT_BARS, ANSWER_BARS)
     later = whole.cut(PROMPT_BARS + ANSWER_BARS, ANSWER_BARS) if has_later else None
-    if not (_is_music(prompt) and _is_music(truth)):
+    if not (is_music(prompt) and is_music(truth)):
         return None
-    return Trial(prompt, truth, later if later is not None and _is_music(later) else None, piece.source)
+    return Trial(prompt, truth, later if later is not None and is_music(later) else None, piece.source)
 
 
 def passage_of(piece: Piece, start: Tick, bars: int, meters: MeterMap) -> Passage:
@@ -80,7 +80,7 @@ def passage_of(piece: Piece, start: Tick, bars: int, meters: MeterMap) -> Passag
     return Passage(trimmed(notes, 0, bars * meter.bar_ticks), piece.programs, bars, meter, bpm)
 
 
-def _is_music(passage: Passage) -> bool:
+def is_music(passage: Passage) -> bool:
     bars = passage.by_bar
     filled = sum(map(bool, bars))
     return len(passage.pitched) >= FEWEST_NOTES and bool(bars[0] and bars[-1]) and filled >= 0.75 * passage.bars
