@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from music.errors import BadSetting, TradefoursError
-from music.files import read_midi, write_midi
+from music.files import write_midi
 from music.score import Note
 from server.batch import Piece
 from server.composing import Order, prepare, score_of
 from server.diary import Diary
 from server.host import SessionHost
+from server.rest.midi_reader import MidiReader
 from server.rest.problems import Problem
 from server.rest.store import FILE, Row, Store
 from server.stage import STOPPING
@@ -87,6 +88,7 @@ class Jobs:
         self._news = asyncio.Event()
         self._disk = ThreadPoolExecutor(1, "generations")
         self._reading = ThreadPoolExecutor(1, "prompts")  # one at a time: that bounds what reading takes of memory
+        self._midi = MidiReader()  # in that thread
         self._store: Store | None = None
         self._opening = asyncio.Lock()
         self._tasks = set[asyncio.Task[Any]]()
@@ -127,6 +129,7 @@ class Jobs:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._reading.shutdown(wait=False, cancel_futures=True)
+        self._midi.close()
         if self._store:
             await self._on(self._disk, self._store.close)
         self._disk.shutdown(wait=False)
@@ -252,7 +255,7 @@ class Jobs:
 
     async def _prepared(self, request: GenerationRequest, midi: bytes | None) -> Order:
         def work() -> Order:
-            prompt = score_of(request) if midi is None else read_midi(midi)
+            prompt = score_of(request) if midi is None else self._midi.read(midi)
             return prepare(request, prompt, self._host.capacity)
 
         try:
