@@ -18,7 +18,7 @@ from benchmarks.engines import LIKELIEST, Backend, fill, music, network, our_bac
 from benchmarks.report import Row, write_report
 from benchmarks.rounds import SLICE_MS, Slice, Timed, interleave, timed_ms
 from model.engine.work import Step
-from model.networks.config import Sharing
+from model.networks.config import NetworkConfig, Sharing
 
 CONTEXTS: Final = (512, 2048, 8192)
 SEQUENCES: Final = (1, 8)
@@ -36,7 +36,8 @@ def bench_sharing(*, quick: bool, json_file: Path | None) -> int:
     """Measure, print, write. Returns the exit code."""
     torch.set_num_threads(1)
     backend = our_backends()[0]
-    stands = [Stand(sharing, backend) for sharing in Sharing]
+    capacity = CONTEXTS[-1] + TOKENS + 1
+    stands = [Stand(shape("small", sharing, capacity), backend) for sharing in Sharing]
     rows: list[Row] = []
     ratios: dict[str, float] = {}
     for context in CONTEXTS:
@@ -58,11 +59,10 @@ def bench_sharing(*, quick: bool, json_file: Path | None) -> int:
 class Stand:
     """One way of sharing: an engine with as many sequences of the same tokens as the largest step needs."""
 
-    def __init__(self, sharing: Sharing, backend: Backend) -> None:
-        self.sharing = sharing
+    def __init__(self, config: NetworkConfig, backend: Backend) -> None:
+        self.sharing = config.sharing
         self.engine_name = backend.name
-        self._tokens = music(CONTEXTS[-1] + TOKENS + 1)
-        config = shape("small", sharing, len(self._tokens))
+        self._tokens = music(config.context)
         self._engine = backend.make(network(config), SEQUENCES[-1])
         self._sequences = [self._engine.open(0)]
         self.kv_bytes = self._engine.kv_bytes / self._engine.capacity

@@ -1,0 +1,112 @@
+"""Which networks the study of sharing trains, in which order, and how much of each is measured. Trains nothing.
+
+Two comparisons: all ways at equal width and depth, where those that share more have fewer parameters; and all with as
+many parameters as `mha`, which they spend on a wider MLP.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from model.networks.config import GROUPS, NetworkConfig, Sharing
+from model.tokens.vocabulary import Attribute
+
+
+class Match(StrEnum):
+    """What all ways have in common."""
+
+    WIDTH = "equal width"
+    PARAMETERS = "equal parameters"
+
+
+MHA: Final = "mha"  # what all others are set beside
+BARE: Final = "partitioned, no window"
+WAYS: Final = (*(sharing.value for sharing in Sharing), BARE)
+OURS: Final = ("grouped", "routed", "partitioned", BARE)  # readings of the paper's idea
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyPlan:
+    """How large a study is."""
+
+    shape: NetworkConfig  # with `mha`
+    ways: tuple[str, ...] = WAYS
+    matches: tuple[Match, ...] = tuple(Match)
+    seeds: int
+    steps: int
+    batch: int  # crops of the whole context in a step
+    crops: int | None  # held-out pieces whose tokens are predicted; None is all
+    trials: int  # held-out pieces that are continued
+    dissected: int  # held-out crops on which heads are looked at
+    contexts: tuple[int, ...] = (512, 2048, 8192)
+    sequences: tuple[int, ...] = (1, 8)
+    speed_s: float  # of rounds, for each shape and context
+
+    @property
+    def tokens(self) -> int:
+        """That a run learns from."""
+        return self.steps * self.batch * self.shape.context
+
+
+FULL: Final = StudyPlan(
+    shape=NetworkConfig(sharing=Sharing.MHA, layers=4, width=192, heads=8, head_size=32, hidden=512, context=512),
+    seeds=3, steps=320, batch=8, crops=None, trials=300, dissected=64, speed_s=40.0,
+)  # fmt: skip
+QUICK: Final = StudyPlan(
+    shape=NetworkConfig(sharing=Sharing.MHA, layers=3, width=128, heads=8, head_size=16, hidden=320, context=256),
+    ways=tuple(sharing.value for sharing in Sharing), matches=(Match.WIDTH,),
+    seeds=2, steps=300, batch=8, crops=300, trials=96, dissected=24, speed_s=3.0,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One network to be trained. What decides its weights decides its folder's name, and nothing else does."""
+
+    way: str
+    match: Match
+    config: NetworkConfig
+    seed: int
+    steps: int
+    batch: int
+    data: str  # fingerprint of the corpus
+
+    @property
+    def identity(self) -> dict[str, object]:
+        of_weights = ("config", "seed", "steps", "batch", "data")
+        return {name: value for name, value in asdict(self).items() if name in of_weights}
+
+    @property
+    def name(self) -> str:
+        text = json.dumps(self.identity, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def runs(plan: StudyPlan, data: str) -> Iterator[Run]:
+    """Round by round: after one seed of all ways there is a whole table. `mha` is in both comparisons, trained once."""
+    for seed in range(plan.seeds):
+        for match in plan.matches:
+            for way in plan.ways:
+                config = shaped(plan.shape, way, match)
+                yield Run(way, match, config, seed, plan.steps, plan.batch, data)
+
+
+def shaped(shape: NetworkConfig, way: str, match: Match) -> NetworkConfig:
+    """`shape` with another way of sharing."""
+    sharing = Sharing.PARTITIONED if way == BARE else Sharing(way)
+    config = replace(shape, sharing=sharing, window=1 if way == BARE else shape.window)
+    if match is Match.WIDTH:
+        return config
+    missing = parameters(replace(shape, sharing=Sharing.MHA)) - parameters(config)
+    return replace(config, hidden=config.hidden + round(missing / (3 * config.width * config.layers)))
+
+
+def parameters(config: NetworkConfig) -> int:
+    """How many numbers training can change."""
+    rows = (2 * config.heads + 2 * config.kv_projections) * config.head_size
+    leaning = GROUPS * len(Attribute) if config.sharing is Sharing.GROUPED else 0
+    block = config.width * (rows + 3 * config.hidden + 2) + leaning
+    return config.layers * block + config.width * (config.vocabulary + 1)
