@@ -16,6 +16,7 @@ from server.bench import bench
 from server.benchmark_suite import suite
 from server.outputs import check_output
 from server.settings import Settings
+from server.study import study
 from streaming.generations import GenerationOptions
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(bench, name="bench")
 app.add_typer(suite, name="benchmark-suite")
+app.add_typer(study, name="study")
 corpus_app = typer.Typer(help="Music to train on.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 
@@ -416,11 +418,11 @@ def train(
     ship: Annotated[str | None, typer.Option(help="At the end, write the best weights under this name.")] = None,
 ) -> None:
     """Train a network on a corpus; interrupt it and call again to resume."""
-    from server.train import CACHE, PRESET, ship_weights, train_preset
+    from server.train import CACHE, PRESET, required_corpus, ship_weights, train_preset
 
     run_folder = folder or CACHE / (preset or PRESET)
     train_preset(
-        preset, minutes, _required(corpus), run_folder,
+        preset, minutes, required_corpus(corpus), run_folder,
         start=start, sharing=sharing, segmentation=segmentation, length=length, batch=batch, threads=threads, seed=seed,
     )  # fmt: skip
     if ship:
@@ -439,9 +441,10 @@ def evaluate(
 ) -> None:
     """Prediction, continuations, accompaniments and answers on held-out music: a report with pictures and MIDI."""
     from server.evaluate import evaluate_model
+    from server.train import required_corpus
 
     settings = _settings(model=model, threads=threads or os.cpu_count())
-    evaluate_model(settings, _required(corpus), quick=quick, out=out, json_file=json_file, seed=seed)
+    evaluate_model(settings, required_corpus(corpus), quick=quick, out=out, json_file=json_file, seed=seed)
 
 
 @app.command()
@@ -461,16 +464,6 @@ def _channels(text: str) -> tuple[int, ...]:
         return tuple(int(each) for each in text.split(",") if text)
     except ValueError:
         raise BadSetting(f"expected channels such as 1,2,10, got {text!r}") from None
-
-
-def _required(corpus: Path | None) -> Path:
-    from server.train import CORPUS
-
-    if corpus is None and not CORPUS.exists():
-        raise BadSetting(
-            f"expected a corpus: say --corpus, set TRADEFOURS_CORPUS, or build {CORPUS} with `tradefours corpus build`"
-        )
-    return corpus or CORPUS
 
 
 def _settings(**given: object) -> Settings:

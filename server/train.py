@@ -129,6 +129,15 @@ def ship_weights(folder: Path, name: str) -> None:
     print(f"{name} is in {WEIGHTS / name}")
 
 
+def required_corpus(named: Path | None) -> Path:
+    """What was named, or what `tradefours corpus build` has left here."""
+    if named is None and not CORPUS.exists():
+        raise BadSetting(
+            f"expected a corpus: say --corpus, set TRADEFOURS_CORPUS, or build {CORPUS} with `tradefours corpus build`"
+        )
+    return named or CORPUS
+
+
 def open_corpus(path: Path) -> Corpus:
     """A built file, or an archive that is built once, in minutes, and kept beside the runs."""
     is_built = built_path(path, CACHE).exists()

@@ -66,7 +66,7 @@ def measure(network: Decoder, held_out: HeldOut) -> Json:
         "notes": notes(held_out.crops).tolist(),
         "nmsi": _likeness(played, trials),
         "nmsi_prompt_repeated": _likeness([repeated(t.prompt, t.truth.bars) for t in trials], trials),
-        "nmsi_other_piece": _likeness((other and other.truth for other in others(trials)), trials),
+        "nmsi_other_piece": _likeness([None if other is None else other.truth for other in others(trials)], trials),
         "overlap_share": _overlap_share(played, trials),
         "stuck": [float(examine(each, trial.prompt).stuck) for each, trial in zip(played, trials, strict=True)],
         **{name: [round(of(each), 4) for each in played] for name, of in TONAL.items()},

@@ -1,0 +1,123 @@
+"""Each way of sharing beside `mha`, piece by piece and seed by seed, from what was measured. Trains nothing."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.study.plan import MHA, Match, Run, parameters
+from benchmarks.study.quality import GROUP_NAMES, Json
+from model.evaluation.evaluate import TONAL
+from model.evaluation.intervals import REPLICATES, Interval, around
+
+Array = NDArray[np.float64]
+MEANS: Final = ("stuck", *TONAL, *(f"{name}, human" for name in TONAL))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of one way in one comparison. What is "more" is against `mha` with the same seeds: negative nats are better."""
+
+    match: Match
+    way: str
+    parameters: int
+    seeds: tuple[int, ...]
+    pieces: int
+    trials: int
+    nats_per_token: float
+    nats_per_note: float
+    nats_by_group: dict[str, float]
+    nmsi: float
+    spread: float  # of nats per token over the seeds: largest less smallest
+    means: dict[str, float]  # of the continuations, and of the human's; Overlap Area against what humans reach
+    more_nats: Interval  # a token, in percent
+    more_nats_by_group: dict[str, Interval]  # likewise
+    more_nmsi: Interval  # in percent
+
+
+def standings(found: Iterable[tuple[Run, Json]]) -> list[Standing]:
+    """Of the ways that have a seed in common with `mha`, in the order of the plan."""
+    table: dict[tuple[Match, str], dict[int, Json]] = {}
+    sizes: dict[tuple[Match, str], int] = {}
+    for run, each in found:
+        table.setdefault((run.match, run.way), {})[run.seed] = each
+        sizes[run.match, run.way] = parameters(run.config)
+    rows = []
+    for (match, way), by_seed in table.items():
+        rival = table.get((match, MHA), {})
+        seeds = tuple(seed for seed in by_seed if seed in rival)
+        if seeds:
+            ours, theirs = ([each[seed] for seed in seeds] for each in (by_seed, rival))
+            rows.append(_standing(match, way, sizes[match, way], seeds, ours, theirs))
+    return rows
+
+
+def _standing(
+    match: Match, way: str, size: int, seeds: tuple[int, ...], ours: list[Json], theirs: list[Json]
+) -> Standing:
+    nats, rival = _stack(ours, "nats"), _stack(theirs, "nats")  # (seeds, pieces, groups)
+    tokens, notes = np.array(ours[0]["tokens"]), np.array(ours[0]["notes"])
+    nmsi, rival_nmsi = _stack(ours, "nmsi"), _stack(theirs, "nmsi")  # (seeds, trials)
+    by_seed = nats.sum(axis=(1, 2)) / tokens.sum()
+    shares = [each["overlap_share"] for each in ours if each["overlap_share"] is not None]
+    per_group = zip(GROUP_NAMES, np.moveaxis(nats, 2, 0), np.moveaxis(rival, 2, 0), tokens.T, strict=True)
+    return Standing(
+        match=match,
+        way=way,
+        parameters=size,
+        seeds=seeds,
+        pieces=len(tokens),
+        trials=nmsi.shape[1],
+        nats_per_token=float(by_seed.mean()),
+        nats_per_note=float(nats.sum() / len(seeds) / notes.sum()),
+        nats_by_group=dict(
+            zip(GROUP_NAMES, (nats.mean(axis=0).sum(axis=0) / tokens.sum(axis=0)).tolist(), strict=True)
+        ),
+        nmsi=float(nmsi.mean()),
+        spread=float(np.ptp(by_seed)),
+        means={
+            "overlap": float(np.mean(shares)) if shares else float("nan"),
+            **{name: float(_stack(ours, name).mean()) for name in MEANS},
+        },
+        more_nats=more(nats.sum(axis=2), rival.sum(axis=2), tokens.sum(axis=1)),
+        more_nats_by_group={name: more(mine, other, weight) for name, mine, other, weight in per_group},
+        more_nmsi=more(nmsi, rival_nmsi, np.ones(nmsi.shape[1])),
+    )
+
+
+def more(ours: Array, theirs: Array, weight: Array | NDArray[np.int64]) -> Interval:
+    """How much larger our sum by weight is than theirs, in percent. ours, theirs: (seeds, pieces); weight: (pieces,).
+
+    Paired over both; the interval is over another draw of as many pieces and of as many seeds.
+    """
+    seeds, pieces = ours.shape
+    dice = np.random.default_rng(0)
+    counts = dice.multinomial(pieces, np.full(pieces, 1 / pieces), size=REPLICATES)
+    by_seed = counts @ (ours - theirs).T / (counts @ weight)[:, None]
+    drawn = dice.integers(seeds, size=(REPLICATES, seeds))
+    percent = 100 * seeds * weight.sum() / theirs.sum()
+    replicates = np.take_along_axis(by_seed, drawn, axis=1).mean(axis=1) * percent
+    return around(100 * float((ours - theirs).sum() / theirs.sum()), replicates)
+
+
+def dissections(found: Iterable[tuple[Run, Json]], match: Match) -> dict[str, dict[str, Array]]:
+    """Way -> "mass" (layers, heads, groups) and "lost" (groups off, groups of tokens), means over the seeds."""
+    gathered: dict[str, list[Json]] = {}
+    for run, each in found:
+        if "mass" in each and run.match is match:
+            gathered.setdefault(run.way, []).append(each)
+    return {way: {name: _stack(each, name).mean(axis=0) for name in ("mass", "lost")} for way, each in gathered.items()}
+
+
+def references(found: Iterable[tuple[Run, Json]]) -> Mapping[str, float]:
+    """NMSI that needs no network: the same in every run."""
+    one: Any = next(iter(found))[1]
+    names = {"prompt repeated": "nmsi_prompt_repeated", "other piece": "nmsi_other_piece"}
+    known = {name: [value for value in one[key] if value is not None] for name, key in names.items()}
+    return {name: float(np.mean(values)) for name, values in known.items() if values}
+
+
+def _stack(found: Iterable[Json], name: str) -> Array:
+    return np.array([each[name] for each in found], np.float64)

@@ -1,0 +1,233 @@
+"""The study as a page: its answer first. Every sentence that depends on figures is made from them."""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Final
+
+import torch
+
+from benchmarks.study.compare import Array, Standing
+from benchmarks.study.pictures import by_query_group, names_of_heads
+from benchmarks.study.plan import MHA, Match, StudyPlan
+from benchmarks.study.quality import GROUP_NAMES, Json
+from model.evaluation.evaluate import TONAL
+from model.evaluation.heads import specialisation
+from model.evaluation.intervals import Interval
+from model.evaluation.report import table
+from model.networks.config import Sharing
+
+QUALITY_PNG, HEADS_PNG = "sharing.png", "sharing-heads.png"
+CLAIMED_SAVING: Final = 30.0  # percent of the inference time
+CLAIMED_LOSS: Final = 0.4  # percent of NMSI
+HEADLINE: Final = Sharing.ROUTED.value  # what is shipped: chosen before the study, not by it
+FEWEST_SEEDS: Final = 3
+CONTROLS: Final = ("gqa", "mqa")
+
+
+def page(
+    plan: StudyPlan,
+    rows: Sequence[Standing],
+    heads: Mapping[str, Mapping[str, Array]],
+    nmsi: Mapping[str, float],
+    speed: Json,
+    facts: Mapping[str, str],
+) -> str:
+    """Markdown. `rows` must hold `mha`; `facts` say where the figures are from."""
+    shape = plan.shape
+    sections = [
+        "# Does sharing keys and values by attribute cost quality?",
+        answer(plan, rows, speed),
+        "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in facts.items()),
+        f"Networks of {shape.layers} layers, width {shape.width}, {shape.heads} heads of {shape.head_size}, context "
+        f"{shape.context}; {plan.tokens:,} training tokens each: the same batches in the same order for all ways with "
+        "one seed. Brackets hold 95 % bootstrap intervals over pieces and seeds, paired. The weights are those after "
+        "the last step; no split chose them. `grouped`, `routed` and `partitioned` are our readings of the paper's "
+        "idea ([networks](../architecture.md)); `mqa` has the cache of `routed`, and `gqa` that of `grouped`.",
+    ]
+    for match in Match:
+        sections += _quality([row for row in rows if row.match is match], match, nmsi)
+    sections += ["## Speed", *_speed(speed), f"![quality against speed]({QUALITY_PNG})"]
+    sections += _heads(heads)
+    sections += ["## What this could not show", *_limits(plan, rows)]
+    return "\n\n".join(sections) + "\n"
+
+
+def answer(plan: StudyPlan, rows: Sequence[Standing], speed: Json) -> str:
+    """What the paper says, what we found, how sure we are: three sentences."""
+    row = next((row for row in rows if (row.match, row.way) == (Match.WIDTH, HEADLINE)), None)
+    paper = (
+        f"SAGE-Music (arXiv 2510.00395) says that sharing key-value heads by attribute saves about "
+        f"{CLAIMED_SAVING:g} % of the inference time and costs about {CLAIMED_LOSS:g} % of NMSI."
+    )
+    if row is None:
+        return f"{paper} No run of `{HEADLINE}` is complete yet, so we have found nothing."
+    saved = {each["context"]: saving(each) for each in _alone(speed, "small") if each["way"] == HEADLINE}
+    times = ", ".join(f"{percent:.0f} % at a context of {context:,}" for context, percent in saved.items())
+    found = (
+        f"We found that `{HEADLINE}` saves {times} (`small`, one player, processor), more than claimed in "
+        f"{sum(each >= CLAIMED_SAVING for each in saved.values())} of {len(saved)}; it changes NMSI by "
+        f"{signed(row.more_nmsi)} %, so that a loss of at most {CLAIMED_LOSS:g} % is {loss_verdict(row)}, "
+        f"and nats per token by {signed(row.more_nats)} %, which is {nats_verdict(row)}."
+    )
+    return f"{paper} {found} {sureness(row, plan)}"
+
+
+def saving(each: Json) -> float:
+    """Percent of the time of `mha`."""
+    return 100 * (1 - 1 / float(each["times_as_fast"]))
+
+
+def loss_verdict(row: Standing) -> str:
+    """Of a loss as small as the paper's."""
+    if -row.more_nmsi.high <= CLAIMED_LOSS < -row.more_nmsi.low:
+        return "neither shown nor refuted"
+    return ("refuted" if -row.more_nmsi.high > CLAIMED_LOSS else "shown") + _for_these(row)
+
+
+def nats_verdict(row: Standing) -> str:
+    if row.more_nats.low <= 0 <= row.more_nats.high:
+        return f"not told apart from `{MHA}`"
+    return f"{'worse' if row.more_nats.value > 0 else 'better'} than `{MHA}`{_for_these(row)}"
+
+
+def _for_these(row: Standing) -> str:
+    """Two networks that began by the same chance may agree by chance."""
+    return " for these seeds" if len(row.seeds) < FEWEST_SEEDS else ""
+
+
+def sureness(row: Standing, plan: StudyPlan) -> str:
+    seeds = f"{len(row.seeds)} seed{'s' * (len(row.seeds) > 1)}"
+    verdict = "too few for the chance of a start to be seen" if len(row.seeds) < FEWEST_SEEDS else "paired"
+    return (
+        f"How sure: {seeds} of each way ({verdict}), {row.pieces} held-out pieces for prediction and {row.trials} for "
+        f"NMSI, and networks of {row.parameters / 1e6:.2f} million parameters after {plan.tokens / 1e6:.2f} million "
+        "tokens, far smaller than any that is played."
+    )
+
+
+def signed(interval: Interval) -> str:
+    return f"{interval.value:+.2f} ({interval.low:+.2f} to {interval.high:+.2f})"
+
+
+def _quality(rows: Sequence[Standing], match: Match, nmsi: Mapping[str, float]) -> list[str]:
+    if not rows:
+        return [f"## At {match}", "No round is complete yet."]
+    head = ["", "parameters", "seeds", "nats a token", "more than mha, %", "nats a note", "NMSI", "more than mha, %"]
+    body = [
+        [
+            f"`{row.way}`",
+            f"{row.parameters:,}",
+            str(len(row.seeds)),
+            f"{row.nats_per_token:.3f}",
+            "" if row.way == MHA else signed(row.more_nats),
+            f"{row.nats_per_note:.3f}",
+            f"{row.nmsi:.2f}",
+            "" if row.way == MHA else signed(row.more_nmsi),
+        ]
+        for row in rows
+    ]
+    groups = [
+        [f"`{r.way}`", *(signed(r.more_nats_by_group[name]) for name in GROUP_NAMES)] for r in rows if r.way != MHA
+    ]
+    sets = [[f"`{row.way}`", *(f"{row.means[name]:.3f}" for name in ("overlap", "stuck", *TONAL))] for row in rows]
+    human = [f"{rows[0].means[f'{name}, human']:.3f}" for name in TONAL]
+    floor = ", ".join(f"{name} {value:.2f}" for name, value in nmsi.items())
+    return [
+        f"## At {match}",
+        table(head, body),
+        f"{order(rows)} NMSI without any network: {floor}.",
+        "Nats more than `mha`, in percent, by what is predicted:",
+        table(["", *GROUP_NAMES], groups),
+        "The continuations as a set, means; Overlap Area as a share of what humans reach among themselves:",
+        table(["", "Overlap Area", "stuck", *TONAL], [*sets, ["human", "1", "", *human]]),
+    ]
+
+
+def order(rows: Sequence[Standing]) -> str:
+    """From the best prediction to the worst, and who is told apart from `mha`."""
+    best = sorted(rows, key=lambda row: row.nats_per_token)
+    apart = [f"`{row.way}` is {nats_verdict(row)}" for row in best if row.way != MHA]
+    spread = next(row.spread for row in rows if row.way == MHA)
+    seeds = f"Between seeds, `mha` itself differs by {spread:.3f} nats a token." if spread else ""
+    names = ", ".join(f"`{row.way}`" for row in best)
+    return f"Best prediction first: {names}. By the intervals {', '.join(apart)}. {seeds}"
+
+
+def _speed(speed: Json) -> list[str]:
+    """A table for each shape: times as fast as `mha` in the median round."""
+    parts = []
+    for shape in dict.fromkeys(row["shape"] for row in speed["rows"]):
+        here = [row for row in speed["rows"] if row["shape"] == shape]
+        ways = list(dict.fromkeys(row["way"] for row in here))
+        places = dict.fromkeys((row["context"], row["sequences"]) for row in here)
+        body = [["cache, bytes a token", *(f"{next(r['kv_bytes'] for r in here if r['way'] == w):,}" for w in ways)]]
+        for place in places:
+            at = {row["way"]: row for row in here if (row["context"], row["sequences"]) == place}
+            cells = (f"{at[way]['times_as_fast']:.2f} ({at[way]['ms_p50']:.2f} ms)" for way in ways)
+            body.append([f"{place[0]:,}, {place[1]} at once", *cells])
+        parts += [f"Shape `{shape}`, {here[0]['engine']}, one thread:", table(["", *ways], body)]
+    return [
+        "A decode step, times as fast as `mha` beside it in the same rounds (milliseconds of a step). Random weights. "
+        f"{' '.join(speed['company'])} `partitioned` keeps all keys for rewinding, and reads a quarter.",
+        *parts,
+    ]
+
+
+def _heads(heads: Mapping[str, Mapping[str, Array]]) -> list[str]:
+    if len(heads) < 2:
+        return ["## Do heads specialise?", "No pair of runs is complete yet."]
+    sections = ["## Do heads specialise?", specialised(heads)]
+    for way, each in heads.items():
+        mass = by_query_group(each["mass"]).mean(axis=0)
+        body = [
+            [name, *(f"{mass[i, j]:.2f}" for j in range(len(GROUP_NAMES))), *(f"{x:+.3f}" for x in each["lost"][i])]
+            for i, name in enumerate(names_of_heads(way))
+        ]
+        names = [*(f"looks at {name}" for name in GROUP_NAMES), *(f"without it, {name}" for name in GROUP_NAMES)]
+        sections += [f"`{way}`, mean over layers; without these heads, nats more a token:", table(["", *names], body)]
+    return [*sections, f"![what heads look at]({HEADS_PNG})"]
+
+
+def specialised(heads: Mapping[str, Mapping[str, Array]]) -> str:
+    """How much heads differ, and whether a group's own attribute suffers most without it."""
+    bits = {way: float(specialisation(torch.from_numpy(each["mass"])).mean()) for way, each in heads.items()}
+    told = ", ".join(f"{value:.3f} in `{way}`" for way, value in bits.items())
+    lost = heads[Sharing.GROUPED.value]["lost"]
+    own = [name for i, name in enumerate(GROUP_NAMES) if lost[i].argmax() == i]
+    return (
+        f"What a head looks at tells its number by {told} (bits, of 2, mean over layers): the heads of "
+        f"`{max(bits, key=lambda way: bits[way])}` differ more. In `grouped`, {len(own)} of {len(GROUP_NAMES)} groups "
+        f"are missed most by the attribute they are named after{': ' * bool(own)}{', '.join(own)}. A group starts out "
+        "minding its own attribute, so the first is in part how it was made."
+    )
+
+
+def _limits(plan: StudyPlan, rows: Sequence[Standing]) -> list[str]:
+    """What is missing, and what it would take."""
+    found = {(row.match, row.way): len(row.seeds) for row in rows}
+    missing = sum(plan.seeds - found.get((match, way), 0) for match in plan.matches for way in plan.ways)
+    row = next((row for row in rows if (row.match, row.way) == (Match.WIDTH, HEADLINE)), None)
+    lines = [
+        f"- **Runs**: {missing} of {plan.seeds * len(plan.matches) * len(plan.ways)} places in the tables are empty."
+        + (" The same command goes on." if missing else ""),
+        f"- **Size**: {plan.tokens:,} tokens a run; the paper's data are larger by orders of magnitude, and what "
+        "sharing costs may grow or vanish with training. Its own figures cannot be repeated: neither its code nor its "
+        "data nor the normaliser of its density are public.",
+        f"- **Context**: quality is known up to {plan.shape.context} tokens, speed beyond; whether a group that sees a "
+        "quarter of a long past loses by it is not asked here.",
+        "- **Ears**: nobody has listened.",
+    ]
+    if row is not None:
+        half = (row.more_nmsi.high - row.more_nmsi.low) / 2
+        needed = ceil(row.trials * (half / CLAIMED_LOSS) ** 2)
+        lines.insert(
+            1,
+            f"- **A loss of {CLAIMED_LOSS:g} % of NMSI**: {row.trials} pieces and {len(row.seeds)} seeds leave an "
+            f"interval of ±{half:.2f} %; to shrink it to ±{CLAIMED_LOSS:g} % takes about {needed:,} pieces, or as many "
+            "times more seeds.",
+        )
+    return ["\n".join(lines)]
+
+
+def _alone(speed: Json, shape: str) -> list[Json]:
+    return [row for row in speed["rows"] if row["shape"] == shape and row["sequences"] == 1]

@@ -1,0 +1,55 @@
+"""A run of exactly so many steps, which may be cut."""
+
+import json
+from itertools import count
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.study.plan import Run, runs
+from benchmarks.study.training import ABOUT, WEIGHTS, Deadline, OutOfTime, trained
+from model.networks.decoder import Decoder
+from model.training.trainer import STATE
+from tests.benchmarks.study.made_study import PLAN
+from tests.model.training.made_corpus import made_corpus
+
+CORPUS = made_corpus()
+RUN: Run = next(runs(PLAN, "made"))
+
+
+def after(checks: int) -> Deadline:
+    """Over when it is asked so often."""
+    return Deadline(checks / 60, count(0, 10**9).__next__)
+
+
+def same(one: Decoder, other: Decoder) -> bool:
+    return all(torch.equal(weight, other.state_dict()[name]) for name, weight in one.state_dict().items())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Decoder]:
+    folder = tmp_path_factory.mktemp("run")
+    return folder, trained(RUN, CORPUS, folder, Deadline(None))
+
+
+def test_a_run_that_is_cut_twice_ends_with_the_same_weights_bit_for_bit(
+    tmp_path: Path, whole: tuple[Path, Decoder]
+) -> None:
+    for checks in (1, 3):
+        with pytest.raises(OutOfTime):
+            trained(RUN, CORPUS, tmp_path, after(checks))
+        assert (tmp_path / STATE).exists()
+        assert not (tmp_path / WEIGHTS).exists()
+    assert same(trained(RUN, CORPUS, tmp_path, Deadline(None)), whole[1])
+
+
+def test_a_run_has_exactly_as_many_steps_as_planned(whole: tuple[Path, Decoder]) -> None:
+    last = json.loads((whole[0] / "curve.json").read_text())[-1]
+    assert (last["steps"], last["tokens"]) == (PLAN.steps, PLAN.tokens)
+    assert json.loads((whole[0] / ABOUT).read_text())["steps"] == PLAN.steps
+
+
+def test_a_finished_run_is_read_and_not_trained(whole: tuple[Path, Decoder]) -> None:
+    assert not (whole[0] / STATE).exists()
+    assert same(trained(RUN, CORPUS, whole[0], after(0)), whole[1])
