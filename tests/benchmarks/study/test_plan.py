@@ -37,4 +37,4 @@ def test_a_folder_is_named_after_all_that_decides_the_weights_and_nothing_else()
     assert [(run.match, run.way, run.seed) for run in same] == [(Match.PARAMETERS, "mha", 0)]
     assert len({run.name for run in (first, *others)}) == FULL.seeds * (2 * len(WAYS) - 1)
     for other in ({"steps": 1}, {"batch": 1}, {"data": "other"}, {"seed": 9}, {"config": QUICK.shape}):
-        assert replace(first, **other).name != first.name  # type: ignore[arg-type]
+        assert replace(first, **other).name != first.name
