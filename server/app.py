@@ -10,6 +10,7 @@ from fastapi import FastAPI, Response, WebSocket
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
+from fastapi.telemetry import TelemetryConfig
 from platformdirs import user_state_path
 
 from clients.live import tradefours_version
@@ -33,6 +34,7 @@ from server.watch import Gallery, WatchConnection
 from streaming.wire import JSON_WIRE, WIRES
 
 PAGE: Final = Path(__file__).parent / "studio"
+UNTRACED: Final = frozenset({"/health", "/ready", "/metrics"})  # asked again and again by whoever looks after us
 CORS_METHODS: Final = ("GET", "POST", "DELETE")
 CORS_ASKED: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer")
 CORS_TOLD: Final = ("Content-Disposition", "Location", "Preference-Applied", "Retry-After", "WWW-Authenticate")
@@ -67,7 +69,8 @@ def build_app(
         stage.is_put_away = True
 
     # No documentation pages: they would load scripts from elsewhere. docs/protocol.md says it all.
-    app = FastAPI(title="Tradefours", version=tradefours_version(), lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Tradefours", version=tradefours_version(), lifespan=lifespan, docs_url=None, redoc_url=None,
+        telemetry=_telemetry())  # fmt: skip
     app.state.stage = stage
     _add_guards(app, settings, jobs)
     app.add_middleware(Counted, traffic=stage.traffic)  # outside, so that what is refused is counted, too
@@ -78,6 +81,17 @@ def build_app(
     _add_sockets(app, stage)
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
+
+
+def _telemetry() -> TelemetryConfig:
+    """Requests are traced where the environment has `OTEL_EXPORTER_OTLP_ENDPOINT`; numbers and lines are ours."""
+    return TelemetryConfig(
+        auto_configure=True,
+        metrics=False,
+        logs=False,
+        operation_spans=False,
+        exclude=lambda scope: scope["path"] in UNTRACED,
+    )
 
 
 def _add_guards(app: FastAPI, settings: Settings, jobs: Jobs) -> None:

@@ -1,4 +1,4 @@
-"""What happens to sessions, clients and jobs: one line each in the log, and counted. Never music, never a secret.
+"""What happens to sessions, clients and jobs: a line each in the log, counted, traced. Never music, never a secret.
 
 Event loop only. Every key that is counted by comes from a list in the code, so that none of them grows without end.
 """
@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any, Final
 
 from server.histogram import JOB_TIMES, Histogram
+from server.spans import Spans
 from streaming.messages import Start
 
 OUTCOMES: Final = ("left", "lost", "replaced", "gave_way", "sent_away", "failed", "stopped")  # of a session
@@ -35,6 +36,7 @@ class Diary:
         self.round_trip = Histogram()
         self.jobs = Counter(dict.fromkeys(JOB_ENDS, 0))  # by how they ended
         self.job_time = Histogram(JOB_TIMES)
+        self._spans = Spans()
         self._since: dict[str, int] = {}  # when each session began
         self._told: dict[str, int] = {}  # when the newest refusal of each kind was
 
@@ -43,22 +45,30 @@ class Diary:
     def session_begins(self, session: str, start: Start) -> None:
         self.begun += 1
         self._since[session] = time.monotonic_ns()
-        say(logging.INFO, "session begins", session=session, mode=start.mode, players=len(start.human))
+        players = len(start.human)
+        self._spans.begin("session", session, mode=start.mode, players=players)
+        say(logging.INFO, "session begins", session=session, mode=start.mode, players=players)
 
     def session_goes_on(self, session: str, how: str) -> None:
         """`how`: from memory, or from a journal."""
         self.resumed[how] += 1
-        self._since.setdefault(session, time.monotonic_ns())
+        if session not in self._since:  # it began in another server
+            self._since[session] = time.monotonic_ns()
+            self._spans.begin("session", session)
+        self._spans.tell(session, "goes on", how=how)
         say(logging.INFO, "session goes on", session=session, how=how)
 
     def session_waits(self, session: str, keep_s: float) -> None:
+        self._spans.tell(session, "waits for its player", keep_s=keep_s)
         say(logging.INFO, "session waits for its player", session=session, keep_s=keep_s)
 
     def session_ends(self, session: str, outcome: str, *, late: int, rested: int) -> None:
         self.ended[outcome] += 1
         now = time.monotonic_ns()
         seconds = round((now - self._since.pop(session, now)) / 1e9, 1)
-        level = logging.WARNING if outcome == "failed" else logging.INFO
+        has_failed = outcome == "failed"
+        self._spans.end(session, has_failed=has_failed, outcome=outcome, late=late, rested=rested)
+        level = logging.WARNING if has_failed else logging.INFO
         say(level, "session ends", session=session, outcome=outcome, seconds=seconds, late=late, rested=rested)
 
     # ---- clients ---------------------------------------------------------------------------------------
@@ -78,6 +88,7 @@ class Diary:
     # ---- jobs ------------------------------------------------------------------------------------------
 
     def job(self, id: str, status: str, *, reason: str | None = None, took_ns: int | None = None) -> None:
+        self._trace_job(id, status)
         about: dict[str, Any] = {"job": id, "status": status}
         if took_ns is not None:
             about["seconds"] = round(took_ns / 1e9, 1)
@@ -89,3 +100,12 @@ class Diary:
                 self.job_time.add(took_ns)
         level = logging.WARNING if status == "failed" else logging.INFO
         say(level, "job", **about)
+
+    def _trace_job(self, id: str, status: str) -> None:
+        match status:
+            case "queued":
+                self._spans.begin("generation", id)
+            case "running":
+                self._spans.tell(id, status)
+            case _:
+                self._spans.end(id, has_failed=status == "failed", status=status)
