@@ -14,7 +14,7 @@ from typing import Any, Final
 from benchmarks.around import Around
 from benchmarks.crowd import PLAYERS
 from benchmarks.report import ROOT
-from model.engine.work import Drawn, Engine, Step
+from model.engine.work import Drawn, ServedEngine, Step
 from server.app import build_app
 from server.serve import SWITCH_S, Server, listen, netloc, uvicorn_config
 from server.settings import Settings
@@ -23,7 +23,7 @@ START_S: Final = 20.0
 SETTLE_S: Final = 2.0  # until all have joined and played their first notes
 
 
-def served_steps(engine: Engine[Any], seconds: float) -> list[float]:
+def served_steps(engine: ServedEngine[Any], seconds: float) -> list[float]:
     """The milliseconds of each step in which every player who takes part gets one token."""
     recorder = StepTimes(engine)
     before = sys.getswitchinterval()
@@ -41,8 +41,9 @@ def served_steps(engine: Engine[Any], seconds: float) -> list[float]:
 class StepTimes(Around):
     """An engine that notes how long each decode step took."""
 
-    def __init__(self, engine: Engine[Any]) -> None:
+    def __init__(self, engine: ServedEngine[Any]) -> None:
         super().__init__(engine)
+        self.cached = engine.cached
         self.decode_ms: list[float] = []
 
     def run(self, work: Sequence[tuple[Any, Step]]) -> list[Drawn]:
@@ -54,7 +55,7 @@ class StepTimes(Around):
 
 
 @contextmanager
-def _server(engine: Engine[Any]) -> Iterator[str]:
+def _server(engine: ServedEngine[Any]) -> Iterator[str]:
     settings = Settings(port=0, max_sessions=PLAYERS)
     app = build_app(settings, engine, "small", "measured")
     ready = Event()

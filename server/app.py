@@ -14,7 +14,7 @@ from fastapi.telemetry import TelemetryConfig
 from platformdirs import user_state_path
 
 from clients.live import tradefours_version
-from model.engine.work import Engine
+from model.engine.work import ServedEngine
 from music.errors import TradefoursError
 from music.files import write_midi
 from server.connection import LiveConnection
@@ -41,12 +41,20 @@ CORS_TOLD: Final = ("Content-Disposition", "Location", "Preference-Applied", "Re
 
 
 def build_app(
-    settings: Settings, engine: Engine[Any], model_name: str, backend: str = "unknown", weights: str = ""
+    settings: Settings, engine: ServedEngine[Any], model_name: str, backend: str = "unknown", weights: str = ""
 ) -> FastAPI:
     """The app, whose `state.stage` is what its connections share. Starting it starts the engine's thread."""
     host = SessionHost(engine, max_sessions=settings.max_sessions, inbox_messages=settings.inbox_messages)
     gallery = Gallery(settings.max_watchers)
-    stage = Stage(settings=settings, host=host, gallery=gallery, model=model_name, backend=backend, weights=weights)
+    stage = Stage(
+        settings=settings,
+        host=host,
+        cached=engine.cached,
+        gallery=gallery,
+        model=model_name,
+        backend=backend,
+        weights=weights,
+    )
     if settings.journal:
         stage.journals = Journals(settings.journal, most_mb=settings.journal_mb, most_days=settings.journal_days)
     stage.jobs = jobs = _jobs(stage)

@@ -24,6 +24,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from clients.live import tradefours_version
+from model.engine.work import Cached
 from server.histogram import NS, Counted
 from server.numbers import HostCounts, HostHealth
 from server.stage import Stage
@@ -55,6 +56,7 @@ class StageCollector(Collector):
         yield from _state(self._stage)
         yield from _people(self._stage)
         yield from _engine(self._stage.host.counts(), self._stage.host.health())
+        yield from _cache(self._stage.cached())
         yield from _jobs(self._stage)
 
 
@@ -103,6 +105,15 @@ def _engine(counts: HostCounts, health: HostHealth) -> Iterator[Metric]:
     margin = "From the first telling of a planned note to its moment; negative: too late."
     yield _histogram("note_margin_seconds", margin, counts.margin)
     yield _gauge("engine_queue_depth", "Pieces of generations that wait for the engine.", counts.waiting)
+
+
+def _cache(cached: Cached) -> Iterator[Metric]:
+    yield _gauge("engine_sequences", "Sequences that the engine has open.", cached.sequences)
+    yield _gauge("engine_sequences_capacity", "The most sequences at once.", cached.most_sequences)
+    yield _gauge("kv_cache_bytes", "Keys and values of the tokens that they hold.", cached.bytes)
+    yield _gauge(
+        "kv_cache_capacity_bytes", "Keys and values of full sequences, as many as there may be.", cached.most_bytes
+    )
 
 
 def _jobs(stage: Stage) -> Iterator[Metric]:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import uvicorn
 
 from clients.live import tradefours_version
-from model.engine.work import Engine
+from model.engine.work import ServedEngine
 from music.errors import BadSetting, TradefoursError
 from server.app import build_app
 from server.drain import Drain
@@ -32,7 +32,7 @@ SWITCH_S: Final = 0.001  # so that a note waits 1 ms at most for Python in the e
 
 
 class LoadedEngine(NamedTuple):
-    engine: Engine[Any]
+    engine: ServedEngine[Any]
     model: str  # name of the network
     backend: str  # what computes it
     weights: str = ""  # their fingerprint

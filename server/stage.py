@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from clients.live import tradefours_version
+from model.engine.work import Cached
 from server.diary import Diary
 from server.host import SessionHost
 from server.journals import Journals
@@ -37,6 +39,7 @@ class Leaving(Protocol):
 class Stage:
     settings: Settings
     host: SessionHost
+    cached: Callable[[], Cached]  # how much the engine remembers
     gallery: Gallery
     model: str  # name of the network that plays
     backend: str

@@ -9,7 +9,7 @@ from model.engine.cuda.engine import CudaEngine, CudaUnavailable
 from model.engine.native.engine import NativeEngine
 from model.engine.native.library import NativeUnavailable
 from model.engine.torch_engine import TorchEngine
-from model.engine.work import Engine
+from model.engine.work import ServedEngine
 from model.networks.decoder import Decoder
 from music.errors import BadSetting
 
@@ -19,7 +19,7 @@ BACKENDS: Final = (AUTO, "cuda", "native", "torch")
 log = logging.getLogger(__name__)
 
 
-class AnyEngine(Engine[Any], Protocol):
+class AnyEngine(ServedEngine[Any], Protocol):
     """What all of them tell besides."""
 
     @property

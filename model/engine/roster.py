@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from model.engine.checks import check_distinct, check_step
-from model.engine.work import BadStep, EngineFull, Step
+from model.engine.work import BadStep, Cached, EngineFull, Step
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -66,6 +66,16 @@ class Roster(Generic[M]):
         self._most = most
         self._capacity = capacity
         self._vocabulary = vocabulary
+
+    def cached(self, sequence_bytes: int) -> Cached:
+        """`sequence_bytes` holds a whole sequence. Any thread: the engine's may open and close some meanwhile."""
+        lengths = [member.length for member in list(self.members)]
+        return Cached(
+            sequences=len(lengths),
+            most_sequences=self._most,
+            bytes=sum(lengths) * sequence_bytes // self._capacity,
+            most_bytes=self._most * sequence_bytes,
+        )
 
     def make_room(self) -> None:
         """Raises EngineFull where there is none."""

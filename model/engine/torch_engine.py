@@ -13,7 +13,7 @@ from model.engine.chains import run_chains
 from model.engine.dice import uniform
 from model.engine.processors import processors_of, sample
 from model.engine.roster import Member, Roster
-from model.engine.work import Draw, Drawn, Step
+from model.engine.work import Cached, Draw, Drawn, Step
 from model.networks.decoder import Decoder, KVCache
 
 CHUNK = 128  # the most tokens of one sequence in a pass: bounds the memory that a long append takes
@@ -38,6 +38,7 @@ class TorchEngine:
         self._network = network.eval()
         self._threads = threads
         config = network.config
+        self._sequence_bytes = KVCache.empty(config, device=torch.device("meta")).size_bytes
         self._roster = Roster[TorchSequence](max_sequences, capacity=config.context, vocabulary=config.vocabulary)
 
     @property
@@ -53,6 +54,9 @@ class TorchEngine:
     def kv_bytes(self) -> int:
         """What the caches of all open sequences take."""
         return sum(sequence.cache.size_bytes for sequence in self._roster.members)
+
+    def cached(self) -> Cached:
+        return self._roster.cached(self._sequence_bytes)
 
     def open(self, seed: int) -> TorchSequence:
         self._roster.make_room()

@@ -62,6 +62,16 @@ class Step:
 Drawn = tuple[int, ...]  # nothing, a token, or as many as a draw and its `then` ask for
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cached:
+    """How much of its keys and values an engine uses, at one moment."""
+
+    sequences: int  # open
+    most_sequences: int
+    bytes: int  # of the tokens that they hold
+    most_bytes: int
+
+
 class EngineSequence(Protocol):
     """One sequence's tokens inside an engine."""
 
@@ -88,3 +98,10 @@ class Engine(Protocol[S]):
 
     def run(self, work: Sequence[tuple[S, Step]]) -> list[Drawn]:
         """One step for each sequence, batched; what each drew, in order."""
+
+
+class ServedEngine(Engine[S], Protocol[S]):
+    """One that operators look at, too."""
+
+    def cached(self) -> Cached:
+        """From any thread; never blocks."""

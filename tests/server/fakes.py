@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
-from model.engine.work import BadStep, Draw, Drawn, EngineFull, Step
+from model.engine.work import BadStep, Cached, Draw, Drawn, EngineFull, Step
 from music.time import Nanos, Tick
 from streaming.messages import Control, Plan, PlannedNote, PlayerPart, Start
 from streaming.settings import Settings
@@ -34,6 +34,11 @@ class FakeEngine:
         self.batches: list[list[FakeSequence]] = []
         self.breaks = False
         self.places = 100
+
+    def cached(self) -> Cached:
+        lengths = [each.length for each in self.sequences if not each.is_closed]
+        most = self.places * self.capacity
+        return Cached(sequences=len(lengths), most_sequences=self.places, bytes=sum(lengths), most_bytes=most)
 
     def open(self, seed: int) -> FakeSequence:
         if sum(not sequence.is_closed for sequence in self.sequences) >= self.places:

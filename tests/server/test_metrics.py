@@ -54,6 +54,8 @@ async def test_a_session_is_counted_from_its_first_message_to_its_last(running: 
         assert scraped("sessions_total", outcome="left") == 0
         assert scraped("tokens_generated_total") > 0
         assert scraped("tokens_prompt_total") > 0
+        assert scraped("engine_sequences") == 1
+        assert 0 < scraped("kv_cache_bytes") < scraped("kv_cache_capacity_bytes")
         assert scraped("engine_step_seconds_count") + scraped("prefill_seconds_count") > 0
         assert scraped("engine_batch_size_bucket", le="1") > 0
         assert scraped("time_to_first_note_seconds_count") == 1

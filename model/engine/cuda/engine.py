@@ -23,7 +23,7 @@ from model.engine.cuda.pool import Pool
 from model.engine.cuda.told import FIRST, Mailbox, Wish
 from model.engine.dice import uniform
 from model.engine.roster import ListedMember, Roster
-from model.engine.work import Draw, Drawn, Sampling, Step
+from model.engine.work import Cached, Draw, Drawn, Sampling, Step
 from model.networks.config import NetworkConfig
 from model.networks.decoder import Decoder
 from music.errors import TradefoursError
@@ -81,6 +81,9 @@ class CudaEngine:
     def kv_bytes(self) -> int:
         """What the caches of all open sequences take, of what is reserved for `max_sequences`."""
         return len(self._roster.members) * self._pool.slot_bytes
+
+    def cached(self) -> Cached:
+        return self._roster.cached(self._pool.slot_bytes)
 
     def open(self, seed: int) -> CudaSequence:
         self._roster.make_room()

@@ -17,7 +17,7 @@ from model.engine.dice import uniform
 from model.engine.native.decoder import Format, PackedDecoder
 from model.engine.native.library import CDraw, CWork, library
 from model.engine.roster import ListedMember, Roster
-from model.engine.work import Draw, Drawn, EngineFull, Sampling, Step
+from model.engine.work import Cached, Draw, Drawn, EngineFull, Sampling, Step
 from model.networks.decoder import Decoder
 
 
@@ -48,6 +48,7 @@ class NativeEngine:
     ) -> None:
         self._config = network.config
         self._packed = PackedDecoder(network, weights=weights, cache=cache, path=path)
+        self._sequence_bytes = self._bytes_of_one()
         self._roster = Roster[NativeSequence](max_sequences, capacity=self.capacity, vocabulary=self._config.vocabulary)
 
     @property
@@ -67,6 +68,9 @@ class NativeEngine:
     def kv_bytes(self) -> int:
         """What the caches of all open sequences may take; the system lends it page by page."""
         return sum(int(library().tradefours_sequence_bytes(sequence.handle)) for sequence in self._roster.members)
+
+    def cached(self) -> Cached:
+        return self._roster.cached(self._sequence_bytes)
 
     def open(self, seed: int) -> NativeSequence:
         self._roster.make_room()
@@ -99,6 +103,15 @@ class NativeEngine:
         told.logits = logits.data_ptr()
         library().tradefours_run(self._packed.handle, ctypes.byref(told), 1)
         return logits
+
+    def _bytes_of_one(self) -> int:
+        handle = library().tradefours_sequence(self._packed.handle)
+        if not handle:
+            raise EngineFull("expected memory for a sequence, got none")
+        try:
+            return int(library().tradefours_sequence_bytes(handle))
+        finally:
+            library().tradefours_free_sequence(handle)
 
     def _admit(self, seed: int, handle: Any, tokens: list[int]) -> NativeSequence:
         if not handle:

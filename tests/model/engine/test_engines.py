@@ -321,10 +321,14 @@ def test_memory_is_counted_and_given_back(engine_of: EngineOf) -> None:
     engine = engine_of(Sharing.MHA)
     sequence = engine.open(0)
     one = engine.kv_bytes
+    assert engine.cached().most_bytes == engine.cached().most_sequences * one
     config = NETWORKS[Sharing.MHA].config
     assert one >= 2 * config.layers * config.heads * config.head_size * config.context * 4
     fork = engine.fork(sequence, 1)
     assert engine.kv_bytes == 2 * one
+    assert (engine.cached().sequences, engine.cached().bytes) == (2, 0)
+    engine.run([(fork, Step(keep=0, append=tuple(random_tokens(20))))])
+    assert engine.cached().bytes == 20 * one // engine.capacity
     sequence.close()
     sequence.close()
     assert engine.kv_bytes == one
