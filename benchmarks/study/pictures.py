@@ -16,7 +16,7 @@ OURS_COLOUR, CONTROL_COLOUR = "#ff9f1c", "#3b6ea5"
 
 
 def draw_quality(rows: Sequence[Standing], speed: Sequence[Json], path: Path) -> None:
-    """PNG: nats a token against speed, a panel for each context. Left and down is worse than `mha`, right is faster."""
+    """PNG: nats a token against speed, a panel for each context. Up is better, right is faster."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # heavy
     from matplotlib.figure import Figure
 
@@ -53,9 +53,11 @@ def draw_heads(found: Mapping[str, Mapping[str, Array]], path: Path) -> None:
         pictures = [*by_query_group(each["mass"]), each["lost"]]
         titles = [f"{way}, layer {i}: {bit:.2f} bits" for i, bit in enumerate(bits, 1)]
         for panel, values, title in zip(row, pictures, [*titles, f"{way}, switched off: nats more"], strict=True):
-            panel.imshow(values, cmap="Blues", vmin=0)
+            darkest = max(1.0, float(values.max()))
+            panel.imshow(values, cmap="Blues", vmin=0, vmax=darkest)
             for (y, x), value in np.ndenumerate(values):
-                panel.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7)
+                colour = "white" if value > 0.6 * darkest else "black"
+                panel.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
             panel.set_title(title, fontsize=7)
             panel.set_xticks(range(GROUPS), GROUP_NAMES, fontsize=6)
             panel.set_yticks(range(GROUPS), names_of_heads(way), fontsize=6)

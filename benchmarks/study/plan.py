@@ -58,7 +58,7 @@ FULL: Final = StudyPlan(
 QUICK: Final = StudyPlan(
     shape=NetworkConfig(sharing=Sharing.MHA, layers=3, width=128, heads=8, head_size=16, hidden=320, context=256),
     ways=tuple(sharing.value for sharing in Sharing), matches=(Match.WIDTH,),
-    seeds=2, steps=300, batch=8, crops=300, trials=96, dissected=24, speed_s=3.0,
+    seeds=3, steps=300, batch=8, crops=300, trials=96, dissected=24, speed_s=6.0,
 )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def write_page(
     facts = facts | {
         "commit": ", ".join(sorted({commit(), *(each["commit"] for _, each in found)})),
         "hardware": cpu(),
-        "training": f"{len(wall)} runs, {sum(wall.values()) / 3600:.1f} hours of one core each, others at work beside",
+        "training": f"{len(wall)} runs, {sum(wall.values()) / 3600:.1f} hours in all, one thread each",
         "speed measured": speed["date"],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -66,6 +66,7 @@ def _beside(stands: dict[str, Stand], context: int, counts: Sequence[int], secon
             "way": way,
             "ms_p50": round(timed[way, count].median, 4),
             "times_as_fast": round(timed[way, count].times_as_fast_as(timed[MHA, count]), 3),
+            "rounds": len(timed[way, count].rounds),
             "kv_bytes": round(stand.kv_bytes),
         }
         for count in counts

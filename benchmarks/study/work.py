@@ -29,13 +29,9 @@ LOCK: Final = "lock"
 
 def work_through(plan: StudyPlan, data: str, corpus_file: Path, folder: Path, deadline: Deadline) -> None:
     """Until all runs are measured, or the time is over."""
-    if all(measured_file(plan, run, folder).exists() for run in runs(plan, data)):
-        return
-    spawn = multiprocessing.get_context("spawn")
-    crew = [
-        spawn.Process(target=_work, args=(plan, data, corpus_file, folder, deadline))
-        for _ in range(os.cpu_count() or 1)
-    ]
+    left = {run.name for run in runs(plan, data) if not measured_file(plan, run, folder).exists()}
+    spawn, told = multiprocessing.get_context("spawn"), (plan, data, corpus_file, folder, deadline)
+    crew = [spawn.Process(target=_work, args=told) for _ in range(min(len(left), os.cpu_count() or 1))]
     for process in crew:
         process.start()
     for process in crew:

@@ -18,7 +18,15 @@ ROWS = standings(made_results(WAYS))
 
 
 def made_speed(times: float = 2.0) -> dict[str, Any]:
-    about = {"shape": "small", "engine": "made", "context": 16, "sequences": 1, "ms_p50": 1.0, "kv_bytes": 1000}
+    about = {
+        "shape": "small",
+        "engine": "made",
+        "context": 16,
+        "sequences": 1,
+        "ms_p50": 1.0,
+        "rounds": 5,
+        "kv_bytes": 1000,
+    }
     rows = [{**about, "way": way, "times_as_fast": 1.0 if way == MHA else times} for way in WAYS]
     return {"company": [], "date": "today", "rows": rows}
 
@@ -67,7 +75,7 @@ def test_page_pictures_and_figures_are_written_and_missing_runs_are_told(tmp_pat
     write_page(PLAN, found, made_speed(), tmp_path, out, {"command": "`made`"})
     text = (out / "sharing.md").read_text()
     assert "| command | `made` |" in text
-    assert "| training | 11 runs, 1.1 hours of one core each" in text
+    assert "| training | 11 runs, 1.1 hours in all" in text
     assert "4 of 4 groups are missed most by the attribute they are named after" in text
     assert "the heads of `grouped` differ more" in text
     for picture in ("sharing.png", "sharing-heads.png"):

@@ -1,0 +1,36 @@
+"""The study as its users start it: one command from a corpus to a page, and nothing twice."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.study import sharing, speed
+from model.networks.config import PRESETS
+from server.cli import app
+from tests.benchmarks.study.made_study import PLAN
+from tests.model.training.made_corpus import made_archive
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_a_corpus_becomes_a_page_and_the_same_command_trains_nothing_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sharing, "QUICK", PLAN)
+    monkeypatch.setattr(speed, "preset", lambda name: PRESETS["tiny"])
+    command = ["study", "sharing", "--quick", "--corpus", str(made_archive(tmp_path / "made.tar.xz"))]
+    whole = CliRunner().invoke(app, command)
+    assert whole.exit_code == 0, whole.output
+    page = tmp_path / "docs/studies/sharing.md"
+    assert "0 of 2 places in the tables are empty" in page.read_text()
+    weights = {file: file.stat().st_mtime_ns for file in tmp_path.glob("runs/sharing/*/weights.safetensors")}
+    assert len(weights) == len(PLAN.ways)
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code == 0, again.output
+    assert weights == {file: file.stat().st_mtime_ns for file in tmp_path.glob("runs/sharing/*/weights.safetensors")}
+
+
+def test_the_study_is_in_the_readme() -> None:
+    assert "| `tradefours study sharing` |" in README.read_text()
