@@ -14,6 +14,7 @@ import typer
 from music.errors import BadSetting, TradefoursError
 from server.bench import bench
 from server.benchmark_suite import suite
+from server.listening_test import listening
 from server.outputs import check_output
 from server.settings import Settings
 from server.study import study
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(bench, name="bench")
 app.add_typer(suite, name="benchmark-suite")
 app.add_typer(study, name="study")
+app.add_typer(listening, name="listening-test")
 corpus_app = typer.Typer(help="Music to train on.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 

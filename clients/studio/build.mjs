@@ -6,7 +6,7 @@ const folder = process.argv[2] ?? "../../server/studio/built";
 await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
 await build({
-  entryPoints: ["src/studio.tsx", "src/status.ts", "src/ticker.ts", "src/render.ts"],
+  entryPoints: ["src/studio.tsx", "src/status.ts", "src/ticker.ts", "src/render.ts", "src/listen.tsx"],
   outdir: folder,
   bundle: true,
   minify: true,
