@@ -31,6 +31,7 @@ PAGE: Final = Path(__file__).resolve().parent / "listening"
 CODE: Final = Path(__file__).resolve().parent / "studio/built/listen.js"
 TARGET_LUFS: Final = -20.0
 PEAK: Final = 0.89  # of full scale: -1 dB
+QUIET: Final = 0.001  # of full scale: seconds of reverberation below it are left out
 KEY_FORMAT: Final = "tradefours listening-test key 1"
 
 
@@ -180,7 +181,8 @@ def _sound(score: Score) -> tuple[NDArray[np.float64], int]:
         render(midi, sound)
         with wave.open(str(sound)) as file:
             frames = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-            return frames.reshape(-1, file.getnchannels()).mean(axis=1) / 2**15, file.getframerate()
+            samples = frames.reshape(-1, file.getnchannels()).mean(axis=1) / 2**15
+    return samples[: 1 + np.flatnonzero(np.abs(samples) > QUIET).max(initial=0)], file.getframerate()
 
 
 def _write(path: Path, samples: NDArray[np.float64], rate: int) -> None:

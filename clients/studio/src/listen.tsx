@@ -2,7 +2,7 @@
 // Knows the clips that `test.js` names, and of none who made it.
 
 import { render } from "preact";
-import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 
 interface Pair {
   id: string;
@@ -93,8 +93,8 @@ function App() {
   const pairs = orderOf(progress.seed);
   const pair = pairs[progress.at];
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => keep(progress), [progress]);
-  useEffect(() => heading.current?.focus(), [progress.at]);
+  useLayoutEffect(() => keep(progress), [progress]); // before anybody can see it
+  useLayoutEffect(() => heading.current?.focus(), [progress.at]);
   const go = (at: number) => change((is) => ({ ...is, at }));
   if (pair) {
     const answers = progress.answers[pair.id] ?? {};
@@ -208,7 +208,8 @@ function Listening({ pair, answers, heard, onHeard, onAnswer, onBack, onNext }: 
     e: () => answer(two),
     Enter: () => isAnswered && onNext(),
   };
-  useEffect(() => {
+  // Before the next key can come: it must find the answer to this one.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent) => {
       // What has the focus keeps the keys that it has a meaning for itself.
       const own = (event.target as Element).closest("button") ? [" ", "Enter"] : (event.target as Element).closest("input") ? [" ", "ArrowLeft", "ArrowRight"] : [];
