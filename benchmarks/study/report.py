@@ -8,13 +8,13 @@ import torch
 
 from benchmarks.study.compare import Array, Standing
 from benchmarks.study.pictures import by_query_group, names_of_heads
-from benchmarks.study.plan import MHA, Match, StudyPlan
+from benchmarks.study.plan import MHA, Match, StudyPlan, parameters
 from benchmarks.study.quality import GROUP_NAMES, Json
 from model.evaluation.evaluate import TONAL
 from model.evaluation.heads import specialisation
 from model.evaluation.intervals import Interval
 from model.evaluation.report import table
-from model.networks.config import Sharing
+from model.networks.config import Sharing, preset
 
 QUALITY_PNG, HEADS_PNG = "sharing.png", "sharing-heads.png"
 CLAIMED_SAVING: Final = 30.0  # percent of the inference time
@@ -44,7 +44,7 @@ def page(
         "the last step; no split chose them. `grouped`, `routed` and `partitioned` are our readings of the paper's "
         "idea ([networks](../architecture.md)); `mqa` has the cache of `routed`, and `gqa` that of `grouped`.",
     ]
-    for match in Match:
+    for match in plan.matches:
         sections += _quality([row for row in rows if row.match is match], match, nmsi)
     sections += ["## Speed", *_speed(speed), f"![quality against speed]({QUALITY_PNG})"]
     sections += _heads(heads)
@@ -96,13 +96,16 @@ def _for_these(row: Standing) -> str:
 
 
 def sureness(row: Standing, plan: StudyPlan) -> str:
-    seeds = f"{len(row.seeds)} seed{'s' * (len(row.seeds) > 1)}"
-    verdict = "too few for the chance of a start to be seen" if len(row.seeds) < FEWEST_SEEDS else "paired"
+    verdict = "too few to see the chance of a start" if len(row.seeds) < FEWEST_SEEDS else "paired"
     return (
-        f"How sure: {seeds} of each way ({verdict}), {row.pieces} held-out pieces for prediction and {row.trials} for "
-        f"NMSI, and networks of {row.parameters / 1e6:.2f} million parameters after {plan.tokens / 1e6:.2f} million "
-        "tokens, far smaller than any that is played."
+        f"How sure: {plural(row.seeds)} of each way ({verdict}), {row.pieces} held-out pieces for prediction and "
+        f"{row.trials} for NMSI, and networks of {row.parameters / 1e6:.2f} million parameters after "
+        f"{plan.tokens / 1e6:.2f} million tokens, where `small` has {parameters(preset('small')) / 1e6:.1f} million."
     )
+
+
+def plural(seeds: Sequence[int]) -> str:
+    return f"{len(seeds)} seed{'s' * (len(seeds) > 1)}"
 
 
 def signed(interval: Interval) -> str:
@@ -146,11 +149,18 @@ def _quality(rows: Sequence[Standing], match: Match, nmsi: Mapping[str, float]) 
 def order(rows: Sequence[Standing]) -> str:
     """From the best prediction to the worst, and who is told apart from `mha`."""
     best = sorted(rows, key=lambda row: row.nats_per_token)
-    apart = [f"`{row.way}` is {nats_verdict(row)}" for row in best if row.way != MHA]
+    by_verdict: dict[str, list[str]] = {}
+    for row in best:
+        if row.way != MHA:
+            by_verdict.setdefault(nats_verdict(row), []).append(f"`{row.way}`")
+    sentences = [
+        f"Best prediction first: {', '.join(f'`{row.way}`' for row in best)}.",
+        *(f"By the intervals {', '.join(ways)}: {verdict}." for verdict, ways in by_verdict.items()),
+    ]
     spread = next(row.spread for row in rows if row.way == MHA)
-    seeds = f"Between seeds, `mha` itself differs by {spread:.3f} nats a token." if spread else ""
-    names = ", ".join(f"`{row.way}`" for row in best)
-    return f"Best prediction first: {names}. By the intervals {', '.join(apart)}. {seeds}"
+    return " ".join(
+        [*sentences, *([f"Seeds of `{MHA}` itself differ by {spread:.3f} nats a token."] if spread else [])]
+    )
 
 
 def _speed(speed: Json) -> list[str]:
@@ -212,20 +222,21 @@ def _limits(plan: StudyPlan, rows: Sequence[Standing]) -> list[str]:
         f"- **Runs**: {missing} of {plan.seeds * len(plan.matches) * len(plan.ways)} places in the tables are empty."
         + (" The same command goes on." if missing else ""),
         f"- **Size**: {plan.tokens:,} tokens a run; the paper's data are larger by orders of magnitude, and what "
-        "sharing costs may grow or vanish with training. Its own figures cannot be repeated: neither its code nor its "
-        "data nor the normaliser of its density are public.",
+        f"sharing costs may grow or vanish with training. A KV head holds {plan.shape.head_size} numbers here, "
+        f"{preset('small').head_size} in `small`: the fewer there are, the more one head for all has to leave out. The "
+        "paper's own figures cannot be repeated: neither its code nor its data nor the normaliser of its density are "
+        "public.",
         f"- **Context**: quality is known up to {plan.shape.context} tokens, speed beyond; whether a group that sees a "
         "quarter of a long past loses by it is not asked here.",
         "- **Ears**: nobody has listened.",
     ]
     if row is not None:
         half = (row.more_nmsi.high - row.more_nmsi.low) / 2
-        needed = ceil(row.trials * (half / CLAIMED_LOSS) ** 2)
+        times = ceil((half / CLAIMED_LOSS) ** 2)
         lines.insert(
             1,
-            f"- **A loss of {CLAIMED_LOSS:g} % of NMSI**: {row.trials} pieces and {len(row.seeds)} seeds leave an "
-            f"interval of ±{half:.2f} %; to shrink it to ±{CLAIMED_LOSS:g} % takes about {needed:,} pieces, or as many "
-            "times more seeds.",
+            f"- **A loss of {CLAIMED_LOSS:g} % of NMSI**: continuations of {row.trials} pieces by {plural(row.seeds)} "
+            f"leave an interval of ±{half:.2f} %; ±{CLAIMED_LOSS:g} % takes about {times} times as many.",
         )
     return ["\n".join(lines)]
 

@@ -78,7 +78,7 @@ def _train(run: Run, corpus: Corpus, folder: Path, deadline: Deadline) -> AnyNet
 
 
 def _note(run: Run, folder: Path, seconds: float) -> None:
-    """What this run is, and how long it has taken in all."""
+    """What this run is, and how long it has taken; a stretch that was killed is not counted."""
     file = folder / ABOUT
     before = json.loads(file.read_text())["wall_s"] if file.exists() else 0.0
     about = {"way": run.way, **run.identity, "commit": commit(), "cpu": cpu(), "wall_s": round(before + seconds, 1)}
