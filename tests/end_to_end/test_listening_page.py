@@ -89,6 +89,8 @@ async def test_a_whole_test_by_keyboard_alone(browser: Browser, kit: Path, tmp_p
             asked += more
     await expect(page.get_by_role("heading", level=2)).to_have_text("That was all. Thank you!")
     await expect(page.get_by_role("heading", level=2)).to_be_focused()
+    other = page.get_by_role("button", name="Another listener")
+    await expect(other).to_be_disabled()
     await page.keyboard.press("Tab")
     async with page.expect_download() as download:
         await page.keyboard.press("Enter")
@@ -96,6 +98,9 @@ async def test_a_whole_test_by_keyboard_alone(browser: Browser, kit: Path, tmp_p
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["seed"] == seed
     assert str(seed) in await page.inner_text("#test")
+    await other.click()
+    assert await kept(page, "answers") == {}
+    assert await kept(page, "seed") != seed
     key = read_key(key_path(kit))
     assert result["test"] == key.test
     assert {answer["pair"] for answer in result["answers"]} == set(key.files)

@@ -90,12 +90,16 @@ function save({ seed, answers }: Progress, pairs: Pair[]): void {
 
 function App() {
   const [progress, change] = useState(kept);
+  const [isSaved, setSaved] = useState(false); // before that, nobody else may begin: the answers would be gone
   const pairs = orderOf(progress.seed);
   const pair = pairs[progress.at];
   const heading = useRef<HTMLHeadingElement>(null);
   useLayoutEffect(() => keep(progress), [progress]); // before anybody can see it
   useLayoutEffect(() => heading.current?.focus(), [progress.at]);
-  const go = (at: number) => change((is) => ({ ...is, at }));
+  const go = (at: number) => {
+    setSaved(false);
+    change((is) => ({ ...is, at }));
+  };
   if (pair) {
     const answers = progress.answers[pair.id] ?? {};
     return (
@@ -129,9 +133,19 @@ function App() {
         <>
           <p>Save your answers and send the file to whoever asked you. Until then they are kept in this browser alone.</p>
           <p class="row">
-            <button class="primary" onClick={() => save(progress, pairs)}>Save my answers</button>
+            <button
+              class="primary"
+              onClick={() => {
+                save(progress, pairs);
+                setSaved(true);
+              }}
+            >
+              Save my answers
+            </button>
             <button onClick={() => go(pairs.length - 1)}>Back</button>
-            <button onClick={() => change(begin())}>Another listener</button>
+            <button disabled={!isSaved} onClick={() => change(begin())}>
+              Another listener
+            </button>
           </p>
         </>
       ) : (
@@ -232,8 +246,8 @@ function Listening({ pair, answers, heard, onHeard, onAnswer, onBack, onNext }: 
           const audio = audios.get(clip)!;
           return (
             <div class={`clip ${audio.paused ? "" : "sounds"}`}>
-              <button aria-label={`Play ${name}`} aria-pressed={!audio.paused} onClick={() => (audio.paused ? play(clip) : audio.pause())}>
-                <kbd>{letter}</kbd> {audio.paused ? "Play" : "Stop"} {name}
+              <button aria-keyshortcuts={letter} onClick={() => (audio.paused ? play(clip) : audio.pause())}>
+                <kbd aria-hidden="true">{letter}</kbd> {audio.paused ? "Play" : "Stop"} {name}
               </button>
               <progress max={audio.duration || 1} value={audio.currentTime} aria-label={`How far ${name} is`} />
               <small>{clip === pair.before ? "\u00a0" : heard[clip] ? "heard" : "not heard yet"}</small>
