@@ -284,16 +284,15 @@ class SessionHost:
     def _poll(self) -> Work:
         """The next steps, after all that has been heard."""
         now = self._now()
-        ready = [(seat, tick) for seat in self._seats if (tick := seat.tick_at(now)) is not None]
-        for seat, tick in ready:
+        for seat in [seat for seat in self._seats if seat.has_heard]:
             with self._minding(seat):
-                seat.read_inbox(tick)
-        ready = [(seat, tick) for seat, tick in ready if seat.is_open and seat.sequence is not None]
-        return self._precedence.choose(ready, lambda seat, tick: self._step(seat, tick, now))
+                seat.read_inbox(now)
+        ready = [seat for seat in self._seats if seat.is_ready]
+        return self._precedence.choose(ready, now, lambda seat: self._step(seat, now))
 
-    def _step(self, seat: Seat, tick: Tick, now: Nanos) -> Job | None:
+    def _step(self, seat: Seat, now: Nanos) -> Job | None:
         with self._minding(seat):
-            return seat.poll(tick, now)
+            return seat.poll(now)
         return None
 
     def _run(self, work: Work) -> list[Drawn]:
@@ -315,23 +314,20 @@ class SessionHost:
     def _accept(self, work: Work, drawn: list[Drawn]) -> None:
         now = self._now()
         for job, tokens in zip(work, drawn, strict=True):
-            tick = job.seat.tick_at(now)
-            if job.seat.is_open and tick is not None:
+            if job.seat.is_open:
                 with self._minding(job.seat):
-                    freed = job.seat.accept(job, tokens, tick)
+                    freed = job.seat.accept(job, tokens, now)
                     if freed is not None:
                         self._abandoned.append(freed)
 
     def _emit(self) -> None:
+        """What has changed: of most sessions nothing, in a turn that was for others."""
         now = self._now()
-        for seat in list(self._seats):
-            tick = seat.tick_at(now)
-            if tick is None:
-                continue
+        for seat in [seat for seat in self._seats if seat.may_tell(now)]:
             with self._minding(seat):
                 if seat.tells_tokens and (tokens := seat.session.take_tokens()):
                     seat.emit(tokens)
-                plan = seat.session.take_plan(tick)
+                plan, tick = seat.take_plan(now)
                 if plan is not None:
                     for waited in seat.reactions_ns(plan, now):
                         self._numbers.reacted(waited)

@@ -4,11 +4,11 @@ A step that can wait makes everybody wait who plays a note meanwhile, so few tok
 no engine and no clock.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Final
 
-from music.time import Tick
+from music.time import Nanos
 from server.seat import Job, Seat
 
 RUSHED_TURNS: Final = 16  # so many in a row at most: then one turn serves those who can wait, too
@@ -22,14 +22,12 @@ class Rank(IntEnum):
 
 MOST_TOKENS: Final[Mapping[Rank, int]] = {Rank.OWED: 512, Rank.PRESSED: 16, Rank.CALM: 8}  # of one turn
 
-Ready = tuple[Seat, Tick]  # who, and where that player's clock is
-Poll = Callable[[Seat, Tick], Job | None]
+Poll = Callable[[Seat], Job | None]
 
 
-def rank_of(seat: Seat, tick: Tick) -> Rank:
-    if seat.session.urgent:
-        return Rank.OWED
-    return Rank.PRESSED if seat.session.is_pressed(tick) else Rank.CALM
+def is_of(rank: Rank, seat: Seat, now: Nanos) -> bool:
+    """Whether a seat is of that rank or a higher one."""
+    return rank is Rank.CALM or seat.session.urgent or (rank is Rank.PRESSED and seat.is_pressed(now))
 
 
 class Precedence:
@@ -40,26 +38,30 @@ class Precedence:
         self._jobs = 0
         self._served: dict[Seat, int] = {}  # the number of each one's last job
 
-    def choose(self, ready: Sequence[Ready], poll: Poll) -> list[Job]:
+    def choose(self, ready: Sequence[Seat], now: Nanos, poll: Poll) -> list[Job]:
         """The steps of the next turn. Asks only those whose step is taken, or who have none."""
-        self._served = {seat: self._served.get(seat, 0) for seat, _ in ready}
-        ranked = [(rank_of(*each), each) for each in ready]
+        self._served = {seat: self._served.get(seat, 0) for seat in ready}
+        waiting: Sequence[Seat] = ready
         work: list[Job] = []
         for rank in Rank:
-            work += self._serve((each for its, each in ranked if its is rank), MOST_TOKENS[rank], poll)
+            its, others = list[Seat](), list[Seat]()
+            for seat in waiting:
+                (its if is_of(rank, seat, now) else others).append(seat)
+            work += self._serve(its, MOST_TOKENS[rank], poll)
+            waiting = others
             if work and rank is not Rank.CALM and self._rushed < RUSHED_TURNS:
                 self._rushed += 1
                 return work
         self._rushed = 0
         return work
 
-    def _serve(self, waiting: Iterable[Ready], most: int, poll: Poll) -> list[Job]:
+    def _serve(self, waiting: list[Seat], most: int, poll: Poll) -> list[Job]:
         """Who has waited longest comes first."""
         jobs: list[Job] = []
-        for seat, tick in sorted(waiting, key=lambda each: self._served[each[0]]):
+        for seat in sorted(waiting, key=self._served.__getitem__):
             if most <= 0:
                 break
-            if job := poll(seat, tick):
+            if job := poll(seat):
                 jobs.append(job)
                 most -= len(job.step.append)
                 self._jobs += 1

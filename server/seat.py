@@ -23,6 +23,7 @@ Heard = PlayedNote | Pedal | Control | Transport
 
 AHEAD_S: Final = 10.0  # a tick that jumps further ahead is a mistake, and would end all that sounds
 SAID_AGAIN: Final = 1024  # messages that a client which was cut off says again at once
+UNTOLD: Final = 50_000_000  # nanoseconds; a clock that is corrected may bring a moment nearer
 SHORTEST_REST_S: Final = 0.001  # so that a session that asks to be woken in the past cannot make the host spin
 
 
@@ -76,6 +77,7 @@ class Seat:
         self._inbox: deque[tuple[Heard, Nanos]] = deque()  # with the moment of arrival
         self._inbox_messages = inbox_messages
         self._unreviewed: list[Nanos] = []  # when each human note arrived that waits for its review
+        self._tells_at = Nanos(0)  # nothing is to be told before
         self._was_urgent = False
         self._owed_since: Nanos | None = None  # when a turn came by itself whose first note is still to come
 
@@ -92,6 +94,7 @@ class Seat:
 
     def hear_beat(self, tick: int, bpm: float | None, now: Nanos) -> None:
         """Where the player's clock is, and how fast it goes, if that is new; 0: it stands."""
+        self._tells_at = Nanos(0)
         if bpm == 0:
             self._clock.stand(Tick(tick))
             return
@@ -104,9 +107,11 @@ class Seat:
         return 60 / self._clock.bpm / TICKS_PER_QUARTER
 
     def hear_round_trip(self, ms: float) -> None:
+        self._tells_at = Nanos(0)
         self.session.hear_round_trip(round(ms / 1000 / self._seconds_per_tick))
 
     def join(self, player: PlayerPart, now: Nanos) -> None:
+        self._tells_at = Nanos(0)
         if self._left.get(player.part) != player:  # one who comes back is known
             self.session.join(player)
         self._left.pop(player.part, None)
@@ -134,7 +139,22 @@ class Seat:
         """The client was cut off, and says again at once what may not have been heard."""
         self._inbox_messages = max(self._inbox_messages, 2 * SAID_AGAIN)
 
-    def read_inbox(self, now: Tick) -> None:
+    @property
+    def has_heard(self) -> bool:
+        """The player has said something that waits to be read."""
+        return bool(self._inbox) and self._clock.is_known
+
+    @property
+    def is_ready(self) -> bool:
+        """It can be polled."""
+        return self.is_open and self.sequence is not None and self._clock.is_known
+
+    def is_pressed(self, now: Nanos) -> bool:
+        """The machine's next notes are undecided."""
+        return self.session.is_pressed(self._tick(now))
+
+    def read_inbox(self, moment: Nanos) -> None:
+        now = self._touch(moment)
         while self._inbox:
             message, at = self._inbox.popleft()
             event = _event(message)
@@ -148,10 +168,10 @@ class Seat:
                 self._reached = now
                 self.session.receive(event, now, message.seq)
 
-    def poll(self, tick: Tick, now: Nanos) -> Job | None:
+    def poll(self, now: Nanos) -> Job | None:
         """The session's next step. Remembers since when a turn that came by itself, after a pause, say, has no note."""
         assert self.sequence is not None
-        self._reached = tick
+        tick = self._reached = self._touch(now)
         step = self.session.poll(tick)
         if not self.session.urgent:
             self._owed_since = None
@@ -162,14 +182,38 @@ class Seat:
             return self._relieve(tick)
         return Job(self, self.sequence, step)
 
-    def accept(self, job: Job, drawn: Drawn, tick: Tick) -> EngineSequence | None:
+    def accept(self, job: Job, drawn: Drawn, now: Nanos) -> EngineSequence | None:
         """The result of a job. Returns a sequence that is no longer needed."""
+        tick = self._touch(now)
         if not job.is_relief:
             self.session.accept(drawn, tick)
         elif self.session.accept_relief(tick):
             old, self.sequence, self.relief = self.sequence, self.relief, None
             return old
         return None
+
+    def may_tell(self, now: Nanos) -> bool:
+        """`take_plan` may have something to tell."""
+        return now >= self._tells_at and self._clock.is_known
+
+    def take_plan(self, now: Nanos) -> tuple[Plan | None, Tick]:
+        """What has changed since the last call, at this tick."""
+        tick = self._tick(now)
+        plan = self.session.take_plan(tick)
+        change = self.session.next_change(tick)
+        ahead = UNTOLD if change is None else min(UNTOLD, round((change - tick) * self._seconds_per_tick * 1e9))
+        self._tells_at = Nanos(now + ahead)
+        return plan, tick
+
+    def _touch(self, now: Nanos) -> Tick:
+        """Something happens in the session: then there may be something to tell."""
+        self._tells_at = Nanos(0)
+        return self._tick(now)
+
+    def _tick(self, now: Nanos) -> Tick:
+        tick = self._clock.tick_at(now)
+        assert tick is not None
+        return tick
 
     def close_journal(self, *, is_over: bool) -> None:
         """Nothing more happens. `is_over`: nobody may go on with it."""

@@ -96,6 +96,11 @@ class RemoteClock:
         return self._stands
 
     @property
+    def is_known(self) -> bool:
+        """A tick was heard."""
+        return self._stands or bool(self._starts)
+
+    @property
     def bpm(self) -> float:
         return self._tempo.bpm_at(Tick(0))
 

@@ -272,11 +272,17 @@ class Session:
         position, tokens = changes
         return Tokens(position=position, tokens=tuple(tokens), first_tick=transcript.first_step * TICKS_PER_STEP)
 
+    def next_change(self, now: Tick) -> Tick | None:
+        """The earliest tick at which `take_plan` has something to tell, if nothing happens before."""
+        if self._owed.is_due(is_decided=self._machine.is_decided(now)):
+            return now
+        return self._machine.plan.next_change(now)
+
     def next_wake(self, now: Tick) -> Tick | None:
         """The earliest tick at which `poll` or `take_plan` has something to do, if no event comes."""
         wakes = [
-            now if not self._has_begun or self._owed.is_due(is_decided=self._machine.is_decided(now)) else None,
-            self._machine.plan.next_change(now),
+            None if self._has_begun else now,
+            self.next_change(now),
             self._keys.next_overdue(),
             due_at(self._keys, self._settings, self._given),
             self._machine.next_step(now),

@@ -142,6 +142,9 @@ class ScriptedSession:
         note = PlannedNote(id=0, tick=now + 240, duration=240, part=1, pitch=60, velocity=80)
         return Plan(add=(note,), commit=(0,), answers_seq=seq, reviewed_seq=seq)
 
+    def next_change(self, now: Tick) -> Tick | None:
+        return None
+
     def next_wake(self, now: Tick) -> Tick | None:
         return self.wake
 

@@ -279,5 +279,5 @@ def test_after_a_long_cut_the_clock_goes_on_and_each_note_is_heard_as_of_its_own
     seat.hear_clock(40_000, Nanos(0))
     now = seat.tick_at(Nanos(0))
     assert now == 40_000
-    seat.read_inbox(now)
+    seat.read_inbox(Nanos(0))
     assert [(note.onset, note.duration) for note in seat.session.recorded()().notes] == [(tick, 50) for tick in ticks]

@@ -3,11 +3,13 @@
 import pytest
 
 from model.engine.work import Step
-from music.time import Tick
+from music.time import Nanos
 from server.precedence import MOST_TOKENS, RUSHED_TURNS, Precedence, Rank
 from server.seat import Job, Seat
 from streaming.messages import Start
 from tests.server.fakes import FakeSequence, ScriptedSession
+
+NOW = Nanos(0)
 
 
 class House:
@@ -21,6 +23,7 @@ class House:
 
     def seat(self, rank: Rank, *, tokens: int = 1, steps: int = 1000) -> Seat:
         seat = Seat(Start(), lambda message: None, capacity=2048, inbox_messages=8)
+        seat.hear_clock(0, NOW)
         assert isinstance(seat.session, ScriptedSession)
         seat.session.urgent, seat.session.pressed = rank is Rank.OWED, rank is Rank.PRESSED
         seat.session.steps = steps
@@ -28,7 +31,7 @@ class House:
         self.tokens[seat] = tokens
         return seat
 
-    def poll(self, seat: Seat, tick: Tick) -> Job | None:
+    def poll(self, seat: Seat) -> Job | None:
         self.asked.append(seat)
         assert isinstance(seat.session, ScriptedSession)
         if not seat.session.steps:
@@ -37,7 +40,7 @@ class House:
         return Job(seat, FakeSequence(0), Step(keep=0, append=(1,) * self.tokens[seat]))
 
     def turn(self) -> list[Seat]:
-        return [job.seat for job in self.precedence.choose([(seat, Tick(0)) for seat in self.seats], self.poll)]
+        return [job.seat for job in self.precedence.choose(self.seats, NOW, self.poll)]
 
 
 @pytest.fixture
