@@ -12,7 +12,7 @@ from model.tokens.grammar import finished_note
 from model.tokens.vocabulary import DURATION, DURATION_STEPS, PART, TICKS_PER_STEP
 from music.score import Note
 from music.time import Tick
-from streaming.choices import Scene, draw
+from streaming.choices import TOGETHER, Scene, draw
 from streaming.foresight import Foresight
 from streaming.handover import Handover
 from streaming.loop import Loop
@@ -220,8 +220,7 @@ class Machine:
             return outlived
         if not transcript.is_complete:
             return now
-        planned_to = max(self._written_to * TICKS_PER_STEP, self.turn.begin)
-        draws = Tick(min(planned_to - self.pace.lookahead + 1, self.turn.stops - self.pace.lead))
+        draws = Tick(min(self._writes_at(self.turn), self.turn.stops - self.pace.lead))
         return draws if outlived is None else min(draws, outlived)
 
     @property
@@ -253,7 +252,7 @@ class Machine:
             if max(earliest, written) * TICKS_PER_STEP >= turn.stops:
                 self._finish_turn(turn)
                 return None
-            if max(written * TICKS_PER_STEP, turn.begin) >= now + self.pace.lookahead:
+            if now < self._writes_at(turn):
                 return None
             self.scribe.seek(earliest, now)
         return draw(
@@ -269,6 +268,10 @@ class Machine:
                 throw=self._room.throws,
             )
         )
+
+    def _writes_at(self, turn: Turn) -> Tick:
+        heard = self._room.heard if self.settings.mode in TOGETHER else None
+        return self.pace.writes_at(max(self._written_to * TICKS_PER_STEP, turn.begin), heard)
 
     def _from(self, turn: Turn, now: Tick) -> int:
         """The earliest tick of a new note."""

@@ -145,8 +145,10 @@ class Start(Message):
     repetition_guard: GuardStrikes = Field(
         default=0, description="So many equal strikes or bars in a row are unlikely, drums apart; 0: no matter."
     )
-    commit_beats: float = Field(default=0.5, gt=0, le=16, description="Notes this near will sound, come what may.")
-    lookahead_beats: float = Field(default=4.0, gt=0, le=64, description="The plan reaches this far.")
+    commit_beats: float = Field(default=0.25, gt=0, le=16, description="Notes this near will sound, come what may.")
+    lookahead_beats: float = Field(
+        default=4.0, gt=0, le=64, description="The plan reaches this far if none plays."
+    )
     tokens: bool = Field(default=False, description="`tokens` tell what the network sees, too.")
 
 

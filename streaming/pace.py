@@ -7,7 +7,7 @@ a rest to the next bar line. Notes in time lead back up. Knows no tokens; length
 from enum import IntEnum
 from typing import Final
 
-from music.time import TICKS_PER_QUARTER
+from music.time import TICKS_PER_QUARTER, Tick
 
 LONGEST_LEAD: Final = TICKS_PER_QUARTER
 SHORT_PLAN: Final = TICKS_PER_QUARTER  # never shorter than this beyond what is promised
@@ -46,8 +46,21 @@ class Pace:
 
     @property
     def lookahead(self) -> int:
-        shortest = self.commit + self.lead + SHORT_PLAN
-        return self._lookahead if self.rung is Rung.FULL else min(self._lookahead, max(self._lookahead // 2, shortest))
+        if self.rung is Rung.FULL:
+            return self._lookahead
+        return min(self._lookahead, max(self._lookahead // 2, self._near))
+
+    def writes_at(self, planned_to: int, heard: Tick | None) -> Tick:
+        """When a plan that reaches so far is to be written on. `heard`: the newest human note, where they play along.
+
+        As they will change what comes, it reaches beyond the near future only as far as they have been quiet.
+        """
+        far = planned_to - self.lookahead + 1
+        return Tick(far if heard is None else max(far, (planned_to - min(self._near, self.lookahead) + heard) // 2 + 1))
+
+    @property
+    def _near(self) -> int:
+        return self.commit + self.lead + SHORT_PLAN
 
     def hear_round_trip(self, ticks: int) -> None:
         self._round_trip = min(ticks, LONGEST_LEAD)

@@ -15,10 +15,10 @@ HEARD_BARS: Final = 2  # who has not played for longer needs no room
 class Room:
     left_to: int = 0  # grid step: what comes before is written, or left to the humans
     throws: int = 0  # moments left since they were last heard: the next one wants other dice
-    _heard: Tick | None = None  # the newest human note
+    heard: Tick | None = None  # the newest human note
 
     def hear(self, onset: Tick) -> None:
-        self._heard = onset if self._heard is None else max(onset, self._heard)
+        self.heard = onset if self.heard is None else max(onset, self.heard)
         self.take_back()
 
     def leave(self, step: int) -> None:
@@ -31,4 +31,4 @@ class Room:
 
     def is_shared(self, now: Tick, bar: int) -> bool:
         """Do humans play at this time?"""
-        return self._heard is not None and now - self._heard <= HEARD_BARS * bar
+        return self.heard is not None and now - self.heard <= HEARD_BARS * bar

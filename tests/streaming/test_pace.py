@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from music.time import Tick
 from streaming.messages import Start
-from streaming.pace import LONGEST_LEAD, RECOVERY, Pace, Rung
+from streaming.pace import LONGEST_LEAD, RECOVERY, SHORT_PLAN, Pace, Rung
 from tests.streaming.live_set import live_set
 from tests.streaming.test_modes import steady
 
@@ -76,3 +77,17 @@ def test_an_engine_that_keeps_up_never_rests() -> None:
     played = live_set(Start(mode="duet"), ticks_per_token=1)
     played.play(steady(0, 8 * 1920), until=8 * 1920)
     assert (played.session.late, played.session.rested) == (0, 0)
+
+
+def test_where_humans_play_along_the_plan_reaches_only_as_far_as_they_have_been_quiet() -> None:
+    duet = pace()
+    near, full = duet.commit + duet.lead + SHORT_PLAN, duet.lookahead
+    assert duet.writes_at(5_000, None) == 5_000 - full + 1
+
+    def reach(now: int, heard: int) -> int:
+        """The last tick that is still to be planned at `now`."""
+        return max(to for to in range(now, now + 2 * full) if duet.writes_at(to, Tick(heard)) <= now) + 1
+
+    assert reach(1_000, heard=1_000) - 1_000 == near
+    assert reach(1_000, heard=900) - 1_000 == near + 100
+    assert reach(9_000, heard=900) - 9_000 == full

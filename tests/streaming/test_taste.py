@@ -44,7 +44,7 @@ def test_a_locked_key_and_a_range_hold_for_every_pitched_note_and_no_drum() -> N
 
 def test_typed_chords_hold_on_every_beat_bar_by_bar() -> None:
     chart = "C | F#m7 B7"
-    notes = heard(Start(mode="duet", chords=chart), bars=80)
+    notes = heard(Start(mode="duet", chords=chart), bars=160)
     on_beat = [note for note in notes if note.onset % 480 == 0]
     bars = parse_chart(chart)
     for note in on_beat:
