@@ -146,9 +146,7 @@ class Start(Message):
         default=0, description="So many equal strikes or bars in a row are unlikely, drums apart; 0: no matter."
     )
     commit_beats: float = Field(default=0.25, gt=0, le=16, description="Notes this near will sound, come what may.")
-    lookahead_beats: float = Field(
-        default=4.0, gt=0, le=64, description="The plan reaches this far if none plays."
-    )
+    lookahead_beats: float = Field(default=4.0, gt=0, le=64, description="The plan reaches this far if none plays.")
     tokens: bool = Field(default=False, description="`tokens` tell what the network sees, too.")
 
 

@@ -31,7 +31,7 @@ def laws(share: float, steps: int) -> settings:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Music that sounds in time must do so in the first or the second take: a host may stop a guest for 30 ms."""
     for item in items:
-        if item.get_closest_marker("jack"):
+        if item.get_closest_marker("jack") or "end_to_end" in item.path.parts:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
