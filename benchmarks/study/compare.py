@@ -103,12 +103,15 @@ def more(ours: Array, theirs: Array, weight: Array | NDArray[np.int64]) -> Inter
 
 
 def dissections(found: Iterable[tuple[Run, Json]], match: Match) -> dict[str, dict[str, Array]]:
-    """Way -> "mass" (layers, heads, groups) and "lost" (groups off, groups of tokens), means over the seeds."""
+    """Way -> "mass" (seeds, layers, heads, groups) and "lost" (seeds, groups off, groups of tokens).
+
+    No means over the seeds: the heads of `mha` with the same number have nothing in common.
+    """
     gathered: dict[str, list[Json]] = {}
     for run, each in found:
         if "mass" in each and run.match is match:
             gathered.setdefault(run.way, []).append(each)
-    return {way: {name: _stack(each, name).mean(axis=0) for name in ("mass", "lost")} for way, each in gathered.items()}
+    return {way: {name: _stack(each, name) for name in ("mass", "lost")} for way, each in gathered.items()}
 
 
 def references(found: Iterable[tuple[Run, Json]]) -> Mapping[str, float]:

@@ -40,17 +40,17 @@ def draw_quality(rows: Sequence[Standing], speed: Sequence[Json], path: Path) ->
 
 
 def draw_heads(found: Mapping[str, Mapping[str, Array]], path: Path) -> None:
-    """PNG: a row for each way: what each layer's groups of heads look at, then what is lost without each group."""
+    """PNG: a row for each way: what each layer's groups of heads look at, then what is lost without each. The first seed."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # heavy
     from matplotlib.figure import Figure
 
-    layers = found[MHA]["mass"].shape[0]
+    layers = found[MHA]["mass"].shape[1]
     figure = Figure(figsize=(2.4 * (layers + 1), 2.6 * len(found)), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(found), layers + 1, squeeze=False)
     for row, (way, each) in zip(panels, found.items(), strict=True):
-        bits = specialisation(torch.from_numpy(each["mass"])).tolist()
-        pictures = [*by_query_group(each["mass"]), each["lost"]]
+        bits = specialisation(torch.from_numpy(each["mass"][0])).tolist()
+        pictures = [*by_query_group(each["mass"][0]), each["lost"][0]]
         titles = [f"{way}, layer {i}: {bit:.2f} bits" for i, bit in enumerate(bits, 1)]
         for panel, values, title in zip(row, pictures, [*titles, f"{way}, switched off: nats more"], strict=True):
             darkest = max(1.0, float(values.max()))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Final
 
+import numpy as np
 import torch
 
 from benchmarks.study.compare import Array, Standing
@@ -197,24 +198,30 @@ def _heads(heads: Mapping[str, Mapping[str, Array]]) -> list[str]:
         return ["## Do heads specialise?", "No pair of runs is complete yet."]
     sections = ["## Do heads specialise?", specialised(heads)]
     for way, each in heads.items():
-        mass = by_query_group(each["mass"]).mean(axis=0)
+        mass, lost = by_query_group(each["mass"][0]).mean(axis=0), each["lost"][0]
         body = [
-            [name, *(f"{mass[i, j]:.2f}" for j in range(len(GROUP_NAMES))), *(f"{x:+.3f}" for x in each["lost"][i])]
+            [name, *(f"{mass[i, j]:.2f}" for j in range(len(GROUP_NAMES))), *(f"{x:+.3f}" for x in lost[i])]
             for i, name in enumerate(names_of_heads(way))
         ]
         names = [*(f"looks at {name}" for name in GROUP_NAMES), *(f"without it, {name}" for name in GROUP_NAMES)]
-        sections += [f"`{way}`, mean over layers; without these heads, nats more a token:", table(["", *names], body)]
+        sections += [
+            f"`{way}`, the first seed, mean over layers; without these heads, nats more a token:",
+            table(["", *names], body),
+        ]
     return [*sections, f"![what heads look at]({HEADS_PNG})"]
 
 
 def specialised(heads: Mapping[str, Mapping[str, Array]]) -> str:
     """How much heads differ, and whether a group's own attribute suffers most without it."""
-    bits = {way: float(specialisation(torch.from_numpy(each["mass"])).mean()) for way, each in heads.items()}
+    bits = {
+        way: float(np.mean([specialisation(torch.from_numpy(mass)).mean() for mass in each["mass"]]))
+        for way, each in heads.items()
+    }
     told = ", ".join(f"{value:.3f} in `{way}`" for way, value in bits.items())
-    lost = heads[Sharing.GROUPED.value]["lost"]
+    lost = heads[Sharing.GROUPED.value]["lost"].mean(axis=0)
     own = [name for i, name in enumerate(GROUP_NAMES) if lost[i].argmax() == i]
     return (
-        f"What a head looks at tells its number by {told} (bits, of 2, mean over layers): the heads of "
+        f"What a head looks at tells its number by {told} (bits, of 2, mean over layers and seeds): the heads of "
         f"`{max(bits, key=lambda way: bits[way])}` differ more. In `grouped`, {len(own)} of {len(GROUP_NAMES)} groups "
         f"are missed most by the attribute they are named after{': ' * bool(own)}{', '.join(own)}. A group starts out "
         "minding its own attribute, so the first is in part how it was made."

@@ -51,4 +51,4 @@ def test_without_mha_there_is_nothing_to_compare() -> None:
 def test_heads_are_looked_at_where_they_were_measured() -> None:
     found = dissections(made_results({"mha": 0, "grouped": 0, "mqa": 0}), Match.WIDTH)
     assert set(found) == {"mha", "grouped"}
-    assert found["grouped"]["mass"].shape == (2, 4, 4)
+    assert found["grouped"]["mass"].shape == (3, 2, 4, 4)
