@@ -40,7 +40,7 @@ def draw_quality(rows: Sequence[Standing], speed: Sequence[Json], path: Path) ->
 
 
 def draw_heads(found: Mapping[str, Mapping[str, Array]], path: Path) -> None:
-    """PNG: a row for each way: what each layer's groups of heads look at, then what is lost without each. The first seed."""
+    """PNG, of the first seed: a row for each way: what the heads of each layer look at, then what is lost without."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # heavy
     from matplotlib.figure import Figure
 
