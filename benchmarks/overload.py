@@ -139,9 +139,13 @@ async def _phase(name: str, address: str, performers: Sequence[Performer], secon
     return phase
 
 
+def sample(metrics: str, name: str) -> float:
+    """Of `/metrics`, the value of what has no labels."""
+    return float(next(line.split()[1] for line in metrics.splitlines() if line.startswith(f"{name} ")))
+
+
 def rss_mb(metrics: str) -> float:
-    name = "process_resident_memory_bytes "
-    return float(next(line.removeprefix(name) for line in metrics.splitlines() if line.startswith(name))) / 2**20
+    return sample(metrics, "process_resident_memory_bytes") / 2**20
 
 
 def refusal_row(kind: str, answers: dict[str, list[float]]) -> Figures:

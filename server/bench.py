@@ -117,6 +117,20 @@ def overload(
     _measure(partial(bench_overload, model=model, players=players), quick, json_file)
 
 
+@bench.command()
+def capacity(
+    model: Annotated[str, typer.Option(help="Network that plays.")] = "small",
+    page: Annotated[Path | None, typer.Option(help="Write the page with all of it to this file.")] = None,
+    quick: Quick = False,
+    json_file: Json = None,
+) -> None:
+    """What a server takes and gives, and from that how many of them a city needs."""
+    from benchmarks.capacity import bench_capacity
+
+    check_output(page)
+    _measure(partial(bench_capacity, model=model, page=page), quick, json_file)
+
+
 def _measure(measurement: Callable[..., int], quick: bool, json_file: Path | None) -> None:
     from benchmarks.company import company
 

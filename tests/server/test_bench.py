@@ -23,6 +23,7 @@ def test_all_measurements_are_there() -> None:
         "performing",
         "replug",
         "overload",
+        "capacity",
     }
 
 
