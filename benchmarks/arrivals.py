@@ -6,9 +6,11 @@ them full, and they are one large house. Knows no server; times are seconds.
 
 import random
 from heapq import heappop, heappush
+from math import ceil
 from typing import Final
 
-ARRIVALS: Final = 40_000  # after as many as fill the house once
+ARRIVALS: Final = 40_000  # at least, and
+STAYS: Final = 20  # so many times those who are in at once: a large house changes slowly
 SEED: Final = 1
 
 
@@ -18,10 +20,11 @@ def refused_share(places: int, players: float, mean_s: float) -> float:
     They come independently of one another; a session's length has many short ones and few long ones (exponential).
     """
     dice = random.Random(SEED)
-    leaving: list[float] = []  # when each of those inside goes
-    now, refused = 0.0, 0
-    settling = 5 * places
-    for i in range(settling + ARRIVALS):
+    inside = min(places, round(players))
+    leaving = sorted(dice.expovariate(1 / mean_s) for _ in range(inside))  # when each of those inside goes: a heap
+    now, refused, arrivals = 0.0, 0, max(ARRIVALS, round(STAYS * players))
+    settling = arrivals // 10
+    for i in range(settling + arrivals):
         now += dice.expovariate(players / mean_s)
         while leaving and leaving[0] <= now:
             heappop(leaving)
@@ -29,14 +32,14 @@ def refused_share(places: int, players: float, mean_s: float) -> float:
             heappush(leaving, now + dice.expovariate(1 / mean_s))
         elif i >= settling:
             refused += 1
-    return refused / ARRIVALS
+    return refused / arrivals
 
 
 def servers_needed(places_each: int, players: float, mean_s: float, most_refused: float) -> int:
     """The fewest, with `places_each`, that refuse no larger share of those who come."""
-    low, high = 0, 1
+    low, high = 0, ceil(players / places_each)
     while refused_share(high * places_each, players, mean_s) > most_refused:
-        low, high = high, 2 * high
+        low, high = high, high + max(1, high // 20)
     while high - low > 1:
         middle = (low + high) // 2
         enough = refused_share(middle * places_each, players, mean_s) <= most_refused

@@ -1,8 +1,9 @@
 """`tradefours bench capacity`: what a server takes and gives, measured, and from that how many of them a city needs.
 
 A real server in a process of its own. `players_in_time`: so many at once, each asking for many notes, hear 99 % of them
-in time (`live_many`). `mb_each`, `kv_mb_each`: the slopes of its memory, and of keys and values in use, over players
-who have just begun. `pieces_per_minute`: of eight bars, while nobody plays. A server computes in one thread: one core.
+in time (`live_many`). `mb_each`: the slope of its memory over players who have just begun; `kv_mb_most`: what keys and
+values may add for each, with two full sequences. `pieces_per_minute`: of eight bars, while nobody plays. A server
+computes in one thread: one core.
 
 Rows of servers are computed by `benchmarks/arrivals.py` from these figures. `--page FILE` writes all of it down.
 """
@@ -45,7 +46,7 @@ class Server:
     players_in_time: int
     mb_empty: float
     mb_each: float
-    kv_mb_each: float
+    kv_mb_most: float
     pieces_per_minute: float
 
 
@@ -68,7 +69,7 @@ def city(server: Server) -> list[dict[str, float]]:
     rows: list[dict[str, float]] = []
     for players in CITY:
         servers = servers_needed(each, players, MEAN_S, MOST_REFUSED)
-        memory = servers * (server.mb_empty + each * server.mb_each) / 1024
+        memory = servers * (server.mb_empty + each * (server.mb_each + server.kv_mb_most)) / 1024
         rows.append({"players": players, "servers": servers, "places": servers * each, "memory_gb": round(memory, 1)})
     return rows
 
@@ -92,8 +93,8 @@ A server computes in one thread, so a machine takes as many of them as it has co
 
 - `players_in_time`: at once, each with a machine that is asked for as many notes as it can, 99 % of them in time. Who
   asks for less, or in `answer` or `trade`, leaves room for more.
-- `mb_empty`, `mb_each`: memory of a server without players, and for each who has begun to play; `kv_mb_each`: of that
-  the keys and values in use.
+- `mb_empty`, `mb_each`: memory of a server without players, and for each who has begun to play; `kv_mb_most`: what the
+  keys and values of a long set may add, two full sequences.
 - `pieces_per_minute`: of {BARS} bars over REST, while nobody plays.
 
 ## A city
@@ -101,14 +102,14 @@ A server computes in one thread, so a machine takes as many of them as it has co
 So many players at once in the mean, who come independently of one another and stay for {MEAN_S / 60:.0f} minutes in the
 mean (exponential), and servers of {server.players_in_time} places each: the fewest of which at most {MOST_REFUSED:.1%}
 of those who come are refused. HAProxy sends each to the server with the fewest players, so all places are one house.
-Simulated with {ARRIVALS:,} arrivals (`benchmarks/arrivals.py`).
+Simulated with {ARRIVALS:,} arrivals and more (`benchmarks/arrivals.py`).
 
 {table(rows)}
 """
 
 
 async def _server(address: str, players: int) -> Server:
-    memory, cached = [], []
+    memory = []
     async with AsyncExitStack() as stack:
         playing = 0
         for count in STEPS:
@@ -117,12 +118,13 @@ async def _server(address: str, players: int) -> Server:
             playing = count
             numbers = (await ask(address, "/metrics")).body.decode()
             memory.append((count, rss_mb(numbers)))
-            cached.append((count, sample(numbers, "tradefours_kv_cache_bytes") / 2**20))
+    full = sample(numbers, "tradefours_kv_cache_capacity_bytes")
+    sequences = sample(numbers, "tradefours_engine_sequences_capacity")
     return Server(
         players_in_time=players,
         mb_empty=round(memory[0][1], 1),
         mb_each=round(slope(memory), 2),
-        kv_mb_each=round(slope(cached), 2),
+        kv_mb_most=round(2 * full / sequences / 2**20, 3),
         pieces_per_minute=round(await _pieces_per_minute(address), 1),
     )
 
