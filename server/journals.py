@@ -28,6 +28,8 @@ from streaming.truth import Truth
 
 WAITING: Final = 4096  # frames
 STOP_S: Final = 2.0
+DYING_S: Final = 0.3  # a server that is killed closes its sockets before it lets go of its files
+LOOK_S: Final = 0.01
 DAY_S: Final = 86_400
 SESSION: Final = re.compile("[0-9a-f]{8}")
 
@@ -123,14 +125,14 @@ class Journals:
         """The session that this secret is of, if it was cut off by the end of another server.
 
         It waits as long as its client asked for, from the last that was heard of it; while no server was there does
-        not count.
+        not count. In a thread that may wait a moment.
         """
         path = self._newest(f"*-{_digest(token)}.journal")
         if path is None or path in self._ours:
             return None
         file = None
         try:
-            file = claimed(path)  # None: another server plays it
+            file = claimed_soon(path)  # None: another server plays it
             found = self._going_on(path) if file else None
         except (BadJournal, OSError) as error:
             log.warning("no session can go on from %s: %s", path.name, error)
@@ -223,6 +225,14 @@ def claimed(path: Path) -> FileIO | None:
     except OSError:
         file.close()
         return None
+    return file
+
+
+def claimed_soon(path: Path) -> FileIO | None:
+    """As `claimed`, where who has it may just be dying: his client has noticed first, and is here already."""
+    end = time.monotonic() + DYING_S
+    while (file := claimed(path)) is None and time.monotonic() < end:
+        time.sleep(LOOK_S)
     return file
 
 

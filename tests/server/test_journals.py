@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from queue import Queue
+from threading import Timer
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ from clients.live import LiveClient
 from music.files import read_midi
 from music.time import Nanos, Tick
 from server.cli import app
-from server.journals import Journal, Journals, read_journal
+from server.journals import Journal, Journals, claimed, read_journal
 from server.seat import Seat
 from streaming.journal import MAGIC, Journaled
 from streaming.messages import Plan, PlayedNote, Start
@@ -281,3 +282,21 @@ def test_after_a_long_cut_the_clock_goes_on_and_each_note_is_heard_as_of_its_own
     assert now == 40_000
     seat.read_inbox(Nanos(0))
     assert [(note.onset, note.duration) for note in seat.session.recorded()().notes] == [(tick, 50) for tick in ticks]
+
+
+def test_a_client_may_be_back_before_its_dying_server_has_let_go_of_its_journal(tmp_path: Path) -> None:
+    journals = Journals(tmp_path, most_mb=1, most_days=1)
+    journals.start()
+    journal = journals.begin("0123abcd", 1, "secret", {"keep_s": 60})
+    Journaled(Start(), capacity=1024, write=journal.write, about=journal.about)
+    journals.stop()
+    later = Journals(tmp_path, most_mb=1, most_days=1)
+    later.start()
+    dying = claimed(journal.path)
+    assert dying is not None
+    Timer(0.05, dying.close).start()
+    found = later.find("secret")
+    later.stop()
+    assert found is not None
+    assert found.file is not None
+    found.file.close()
