@@ -10,7 +10,7 @@ import pytest
 from benchmarks import overload, throng
 from benchmarks.live_many import Heard
 from benchmarks.overload import Phase, bench_overload, normal_after_s, refusal_row, rss_mb
-from tests.server.running import run_server
+from tests.server.running import PATIENCE_S, run_server
 
 MS = 1_000_000
 
@@ -40,8 +40,11 @@ async def test_clients_are_told_full_and_too_many_and_come_again(monkeypatch: py
     monkeypatch.setattr(throng, "AGAIN_S", 0.1)
     monkeypatch.setattr(throng, "RETRY_AFTER_S", 0.1)
     with run_server(max_sessions=1, max_generations=1) as running:
+        running.stage.host.stop()  # so that nothing is ever written, and who has a place keeps it
         async with running.playing():
-            running.stage.host.stop()
+            async with asyncio.timeout(PATIENCE_S):
+                while not running.stage.host.status().sessions:
+                    await asyncio.sleep(0.01)
             address = running.http.removeprefix("http://")
             assert await overload.fill(address) == 1
             offers = await throng.offer(address, sessions=2, generations=2, seconds=1.0)
