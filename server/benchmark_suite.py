@@ -5,13 +5,14 @@ Knows of prompts, entries and figures only which files they are.
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from music.errors import BadSetting, TradefoursError
+from server.progress import bar
 
 if TYPE_CHECKING:
     from model.evaluation.suite.prompts import Prompt, PromptSet
@@ -116,7 +117,7 @@ def _read(corpus: Path | None, quick: bool) -> tuple[list["Prompt"], "PromptSet"
     whole = prompt_set()
     chosen = whole.quick() if quick else whole
     archive = _archive(corpus)
-    return read_prompts(archive, chosen, _bar("reading the prompts", len(chosen.places))), chosen
+    return read_prompts(archive, chosen, bar("reading the prompts", len(chosen.places))), chosen
 
 
 def _archive(corpus: Path | None) -> Path:
@@ -148,7 +149,7 @@ def _run(out: Path, found: Sequence["Prompt"], model: str, seed: int) -> None:
     speed = measure_speed(engine, found, seed, f"{engine.backend} on {processor_name()}{busy}")
     if hasattr(os, "nice"):
         os.nice(NICE)
-    write_entry(out, found, write_continuations(engine, found, seed, _bar(f"{model} plays", len(found))))
+    write_entry(out, found, write_continuations(engine, found, seed, bar(f"{model} plays", len(found))))
     (out / SPEED).write_text(speed.model_dump_json(indent=1) + "\n")
     print(f"{len(found)} continuations are in {out}; {speed.notes_per_s:.0f} notes/s one at a time")
 
@@ -210,9 +211,3 @@ def _write_table(folder: Path, out: Path | None) -> None:
     print(text)
     if out is not None:
         out.write_text(f"# Benchmark suite\n\n{text}")
-
-
-def _bar(name: str, count: int) -> Callable[[], object]:
-    from tqdm import tqdm
-
-    return tqdm(total=count, desc=name).update

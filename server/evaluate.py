@@ -1,7 +1,6 @@
 """`tradefours evaluate`: one report on a network, with pictures, figures as JSON, and MIDI to listen to."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,6 +17,7 @@ from model.training.corpus import Corpus
 from music.files import save_midi
 from server.engine_choice import load_engine
 from server.outputs import check_output
+from server.progress import bar
 from server.settings import Settings
 from server.synth import can_render, render
 from server.train import CACHE, open_corpus
@@ -37,7 +37,7 @@ def evaluate_model(
     loaded = load_engine(settings.model_copy(update={"max_sessions": 16}))
     network, corpus = load(settings.model), open_corpus(archive)
     rivals = _read_rivals(corpus.split("train"))
-    found = evaluate(network, loaded.engine, corpus, rivals, QUICK if quick else FULL, seed, _bar)
+    found = evaluate(network, loaded.engine, corpus, rivals, QUICK if quick else FULL, seed, bar)
     folder.mkdir(parents=True, exist_ok=True)
     draw_figures(found, folder / PLOTS, title=name)
     draw_contact_sheet(_cells(found.continuations), folder / SHEET, title=f"{name}, seed {seed}")
@@ -56,10 +56,6 @@ def evaluate_model(
 def _read_rivals(train: Corpus) -> Rivals:
     with tqdm(total=len(train.pieces), desc="tokens for the 5-gram", unit=" pieces") as bar:
         return Rivals.reading(corpus_tokens(train, bar.update))
-
-
-def _bar(name: str, count: int) -> Callable[[], object]:
-    return tqdm(total=count, desc=name).update
 
 
 def _cells(played: Played) -> list[Cell]:

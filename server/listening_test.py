@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from music.errors import BadSetting, TradefoursError
 from server.outputs import check_output
+from server.progress import bar
 
 if TYPE_CHECKING:
     from model.evaluation.preference import Preference
@@ -53,8 +54,6 @@ def build(
     seed: Annotated[int, typer.Option(help="Which pairs are drawn.")] = 0,
 ) -> None:
     """Make a page that works from its folder alone: blind pairs, equally loud, for each listener in another order."""
-    from tqdm import tqdm
-
     from server.listening_kit import Source, draw, key_path
     from server.listening_kit import build as build_kit
 
@@ -63,7 +62,7 @@ def build(
     questions = question or [QUESTION_AFTER if x else QUESTION]
     if len(set(questions)) < len(questions):
         raise BadSetting("expected questions that differ, got one twice")
-    build_kit(source, out, title, questions, names, tqdm(total=len(names), desc="pairs").update)
+    build_kit(source, out, title, questions, names, bar("pairs", len(names)))
     print(f"{len(names)} pairs: open {out / 'index.html'}, or send the folder; keep {key_path(out)} to yourself")
 
 

@@ -22,7 +22,7 @@ from music.errors import TradefoursError
 from music.time import Tick
 from streaming.messages import Plan
 from tests.conftest import ROOT
-from tests.server.processes import free_port, server_process
+from tests.server.processes import free_port, server_process, wait_for
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="needs haproxy")
 
@@ -64,21 +64,10 @@ def haproxy(port: int, one: str, other: str) -> Iterator[None]:
     told = {"TRADEFOURS_PORT": str(port), "TRADEFOURS_A": one, "TRADEFOURS_B": other}
     with subprocess.Popen(["haproxy", "-q", "-f", "deploy/haproxy.cfg"], cwd=ROOT, env=os.environ | told) as process:
         try:
-            wait_for(f"http://127.0.0.1:{port}/ready")
+            wait_for(f"http://127.0.0.1:{port}/ready", process)
             yield
         finally:
             process.terminate()
-
-
-def wait_for(url: str) -> None:
-    end = monotonic() + 10
-    while monotonic() < end:
-        try:
-            if httpx.get(url, trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-    raise AssertionError(f"nobody answers at {url}")
 
 
 def has_resumed(live: LiveClient) -> bool:

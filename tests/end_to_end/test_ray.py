@@ -15,7 +15,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-import httpx
 import pytest
 
 from clients.live import LiveClient
@@ -25,7 +24,7 @@ from server.ray_batch import write_some
 from streaming.generations import GenerationOptions
 from tests.conftest import ROOT
 from tests.end_to_end.test_many_servers import has_resumed, lose, play, until_lost, until_plan
-from tests.server.processes import free_port
+from tests.server.processes import free_port, wait_for
 from tests.server.rest.test_routes import MIDI
 
 pytestmark = [
@@ -90,7 +89,7 @@ def address(environ: dict[str, str]) -> Iterator[str]:
     address = f"127.0.0.1:{environ['TRADEFOURS_PORT']}"
     with subprocess.Popen(command, cwd=ROOT, env=environ, start_new_session=True) as process:
         try:
-            wait_for(f"http://{address}/ready", process)
+            wait_for(f"http://{address}/ready", process, START_S, KEY)
             yield address
         finally:
             process.send_signal(signal.SIGTERM)
@@ -98,17 +97,6 @@ def address(environ: dict[str, str]) -> Iterator[str]:
                 process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    end = monotonic() + START_S
-    while monotonic() < end and process.poll() is None:
-        try:
-            if httpx.get(url, headers={"authorization": f"Bearer {KEY}"}, trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-    raise AssertionError(f"nobody answers at {url}")
 
 
 def replicas() -> list[int]:

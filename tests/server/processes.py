@@ -4,7 +4,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import Any
+
+import httpx
 
 from server.serve import listen
 from tests.conftest import ROOT
@@ -42,3 +46,14 @@ def server_process(port: int, *, stderr: int | None = None, **settings: object) 
 def free_port() -> int:
     with listen("127.0.0.1", 0) as listener:
         return int(listener.getsockname()[1])
+
+
+def wait_for(url: str, process: subprocess.Popen[Any], timeout_s: float = 10.0, key: str | None = None) -> None:
+    """Until a request to `url` is answered well; the program that should do so has just been started."""
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    end = monotonic() + timeout_s
+    while monotonic() < end and process.poll() is None:
+        with suppress(httpx.TransportError):
+            if httpx.get(url, headers=headers, trust_env=False).status_code == 200:
+                return
+    raise AssertionError(f"nobody answers at {url}")
