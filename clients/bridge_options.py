@@ -5,13 +5,13 @@ Knows no ports and no connection.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import ValidationError
+from typer import Option
 from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
 
-from clients.clock_conductor import Master
 from clients.prompt import prompt_of
 from music.errors import BadSetting
 from music.time import Meter
@@ -22,40 +22,97 @@ DRUM_PROGRAM: Final = 128
 MOST_PARTS: Final = 15
 LARGEST_OFFSET_MS: Final = 500.0
 
-
 Ports = Literal["by-channel", "by-part"]
+Clock = Literal["auto", "internal", "midi", "link"]
+
+
+def channels(text: str) -> tuple[int, ...]:
+    """ "1,2,10" -> (1, 2, 10)."""
+    try:
+        return tuple(int(each) for each in text.split(",") if text)
+    except ValueError:
+        raise BadSetting(f"expected channels such as 1,2,10, got {text!r}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeOptions:
+    """What has an `Option` is one of the command line, wherever a bridge is started, in this order."""
+
     url: str = "ws://127.0.0.1:8765/v1/live"
     access_key: str = field(default="", repr=False)  # for a server that wants one
-    inputs: tuple[str, ...] = ()  # parts of existing ports' names, a player each; none makes `Tradefours In`
-    output: str | None = None  # likewise; None makes `Tradefours Out`
-    ports: Ports = "by-channel"  # a port for each part of the machine, or one for all
-    input_parts: tuple[int, ...] = ()  # channels, 1..16, of one port's players; none makes all of a port one player
-    api: str | None = None  # coremidi, alsa, jack or winmm; None takes the first that works
-    clock: Master | Literal["link"] = "auto"
-    active_sensing: bool = False  # tell the instrument five times a second that we are here
-    mode: Mode = "answer"
-    bpm: float = 120.0
-    meter: str = "4/4"
-    offset_ms: float = 0.0  # added to every due time; negative for an instrument that sounds late
-    clock_offset_ms: float = 0.0  # likewise, to every message of `Tradefours Clock`
-    programs: tuple[int, ...] = (0,)  # of the machine's parts, 0..127; 128 is drums
-    seed: int = 0
-    temperature: float = 0.95
-    key: str = ""
-    chords: str = ""
-    density: float = 0.0
-    leave_space: float = 0.0
-    trade_bars: int = 4
-    count_in_bars: int = 0  # the first key starts it
-    prompt: Path | None = None  # a MIDI file whose last bars `continue` goes on from
-    exact: bool = False  # through JACK notes leave at their sample; needs JACK-Client
-    thru: bool = False  # hand on at once what the humans play: to `Tradefours Thru`, or to `output`
-    tap: int | None = None  # the controller whose presses beat the tempo
-    record: Path | None = None  # a MIDI file of what was played; of a second take another one
+    inputs: Annotated[
+        tuple[str, ...],
+        Option("--in", help="Existing input port, several for several players; without it `Tradefours In` is made."),
+    ] = ()
+    output: Annotated[
+        str | None, Option("--out", help="Existing output port; without it `Tradefours Out` is made.")
+    ] = None
+    ports: Annotated[
+        Ports, Option(help="by-channel: the machine's parts share `Tradefours Out`. by-part: `Tradefours Out 1`, 2 ...")
+    ] = "by-channel"
+    api: Annotated[str | None, Option(help="coremidi, alsa, jack or winmm; without it the first that works.")] = None
+    mode: Annotated[
+        Mode,
+        Option(
+            help="answer: replies when you pause. duet: plays along. accompany: plays while you do. "
+            "trade: bars in turn. continue: goes on from --prompt."
+        ),
+    ] = "answer"
+    bpm: Annotated[float, Option(help="Tempo of the bars, 20 to 400.")] = 120.0
+    meter: Annotated[str, Option(help="Such as 4/4 or 6/8.")] = "4/4"
+    offset_ms: Annotated[
+        float, Option(help="Added to the time of every note, -500 to 500; negative if your instrument is late.")
+    ] = 0.0
+    clock_offset_ms: Annotated[
+        float, Option(help="Added to the time of `Tradefours Clock`; negative if who follows it is late.")
+    ] = 0.0
+    programs: Annotated[
+        tuple[int, ...],
+        Option(
+            "--program",
+            help="The machine's instrument: General MIDI 0 to 127, 128 for drums on channel 10; "
+            "several for several parts.",
+        ),
+    ] = (0,)
+    input_parts: Annotated[
+        tuple[int, ...],
+        Option(
+            parser=channels,
+            metavar="<str>",
+            help="Channels of a port's players, such as 1,2,10; without it all channels are one player's.",
+        ),
+    ] = ()
+    clock: Annotated[
+        Clock,
+        Option(
+            help="auto: your first key begins, and a MIDI clock at `Tradefours In` takes over when it starts. "
+            "internal: never. midi: waits for one, and stops with it. link: Ableton Link's beat, start and stop."
+        ),
+    ] = "auto"
+    tap: Annotated[int | None, Option(help="The controller, 0 to 127, whose button or pedal taps the tempo.")] = None
+    thru: Annotated[
+        bool,
+        Option("--thru", help="Hand on what you play, at once: to `Tradefours Thru`, or to the port of --out."),
+    ] = False
+    record: Annotated[
+        Path | None, Option(help="Write what was played to this MIDI file; a second take to another.")
+    ] = None
+    active_sensing: Annotated[
+        bool,
+        Option("--active-sensing", help="Tell the instrument that we are here, so that it falls silent when not."),
+    ] = False
+    exact: Annotated[bool, Option("--exact", help="Through JACK notes leave at their sample; needs JACK-Client.")] = (
+        False
+    )
+    seed: Annotated[int, Option(help="The same seed and the same input give the same result.")] = 0
+    temperature: Annotated[float, Option(help="Lower is safer, higher is bolder.")] = 0.95
+    key: Annotated[str, Option(help="The machine plays in this key alone: C major, F# minor, Bb blues.")] = ""
+    chords: Annotated[str, Option(help='Bars of chords, again and again: "Am7 | D7 G7 | C"; follow: yours.')] = ""
+    density: Annotated[float, Option(help="-1 for few notes of the machine, 1 for many.")] = 0.0
+    leave_space: Annotated[float, Option(help="1: the machine plays little while you play much.")] = 0.0
+    trade_bars: Annotated[int, Option(help="trade: so many bars each.")] = 4
+    count_in_bars: Annotated[int, Option(help="So many bars of clicks first; your first key starts them.")] = 0
+    prompt: Annotated[Path | None, Option(help="continue: a MIDI file to go on from.")] = None
     stats: Path | None = None  # a JSON file, written at the end
 
     def __post_init__(self) -> None:

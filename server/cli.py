@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from music.errors import BadSetting, TradefoursError
+from music.errors import TradefoursError
 from server.bench import bench
 from server.benchmark_suite import suite
+from server.bridge_flags import Choices, bridge_arguments, bridge_options, takes_bridge_options
 from server.listening_test import listening
 from server.outputs import check_output
 from server.settings import Settings
@@ -39,14 +40,6 @@ corpus_app = typer.Typer(help="Music to train on.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 
 
-class ModeName(StrEnum):
-    answer = "answer"
-    duet = "duet"
-    accompany = "accompany"
-    trade = "trade"
-    continue_ = "continue"
-
-
 class GenerationName(StrEnum):
     continue_ = "continue"
     accompany = "accompany"
@@ -56,18 +49,6 @@ class GenerationName(StrEnum):
 
 def _of_generation(option: str) -> str:
     return GenerationOptions.model_fields[option].description or ""
-
-
-class PortsName(StrEnum):
-    by_channel = "by-channel"
-    by_part = "by-part"
-
-
-class ClockName(StrEnum):
-    auto = "auto"
-    internal = "internal"
-    midi = "midi"
-    link = "link"
 
 
 def _about(setting: str) -> str:
@@ -91,67 +72,8 @@ OwnKeyFile = Annotated[
     typer.Option("--key-file", help="File whose first line is the server's key, if it wants one; else TRADEFOURS_KEY."),
 ]
 LogFormat = Annotated[str | None, typer.Option(help=_about("log_format"))]
-In = Annotated[
-    list[str] | None,
-    typer.Option("--in", help="Existing input port, several for several players; without it `Tradefours In` is made."),
-]
-Out = Annotated[str | None, typer.Option("--out", help="Existing output port; without it `Tradefours Out` is made.")]
-Ports = Annotated[
-    PortsName,
-    typer.Option(help="by-channel: the machine's parts share `Tradefours Out`. by-part: `Tradefours Out 1`, 2 ..."),
-]
-Api = Annotated[str | None, typer.Option(help="coremidi, alsa, jack or winmm; without it the first that works.")]
-Mode = Annotated[
-    ModeName,
-    typer.Option(
-        help="answer: replies when you pause. duet: plays along. accompany: plays while you do. "
-        "trade: bars in turn. continue: goes on from --prompt."
-    ),
-]
-Key = Annotated[str, typer.Option(help="The machine plays in this key alone: C major, F# minor, Bb blues.")]
-Chords = Annotated[str, typer.Option(help='Bars of chords, again and again: "Am7 | D7 G7 | C"; follow: yours.')]
-Density = Annotated[float, typer.Option(help="-1 for few notes of the machine, 1 for many.")]
-LeaveSpace = Annotated[float, typer.Option(help="1: the machine plays little while you play much.")]
-TradeBars = Annotated[int, typer.Option(help="trade: so many bars each.")]
-CountInBars = Annotated[int, typer.Option(help="So many bars of clicks first; your first key starts them.")]
-Prompt = Annotated[Path | None, typer.Option(help="continue: a MIDI file to go on from.")]
-InputParts = Annotated[
-    str, typer.Option(help="Channels of a port's players, such as 1,2,10; without it all channels are one player's.")
-]
-Clock = Annotated[
-    ClockName,
-    typer.Option(
-        help="auto: your first key begins, and a MIDI clock at `Tradefours In` takes over when it starts. "
-        "internal: never. midi: waits for one, and stops with it. link: Ableton Link's beat, start and stop."
-    ),
-]
-Tap = Annotated[int | None, typer.Option(help="The controller, 0 to 127, whose button or pedal taps the tempo.")]
-Thru = Annotated[
-    bool, typer.Option("--thru", help="Hand on what you play, at once: to `Tradefours Thru`, or to the port of --out.")
-]
-Record = Annotated[Path | None, typer.Option(help="Write what was played to this MIDI file; a second take to another.")]
-Exact = Annotated[bool, typer.Option("--exact", help="Through JACK notes leave at their sample; needs JACK-Client.")]
-ActiveSensing = Annotated[
-    bool,
-    typer.Option("--active-sensing", help="Tell the instrument that we are here, so that it falls silent when not."),
-]
-Bpm = Annotated[float, typer.Option(help="Tempo of the bars, 20 to 400.")]
-MeterText = Annotated[str, typer.Option("--meter", help="Such as 4/4 or 6/8.")]
-Offset = Annotated[
-    float, typer.Option(help="Added to the time of every note, -500 to 500; negative if your instrument is late.")
-]
-ClockOffset = Annotated[
-    float, typer.Option(help="Added to the time of `Tradefours Clock`; negative if who follows it is late.")
-]
-Program = Annotated[
-    list[int] | None,
-    typer.Option(
-        help="The machine's instrument: General MIDI 0 to 127, 128 for drums on channel 10; several for several parts."
-    ),
-]
 Seed = Annotated[int, typer.Option(help="The same seed and the same input give the same result.")]
 Temperature = Annotated[float, typer.Option(help="Lower is safer, higher is bolder.")]
-Stats = Annotated[Path | None, typer.Option(help="Write the measured times to this JSON file at the end.")]
 Corpus = Annotated[
     Path | None,
     typer.Option(
@@ -169,7 +91,9 @@ def _load_engine(settings: Settings) -> "LoadedEngine":
 
 
 @app.command()
+@takes_bridge_options
 def run(
+    *,
     host: Host = None,
     port: Port = None,
     model: Model = None,
@@ -180,32 +104,7 @@ def run(
     allow_host: AllowHost = None,
     allow_origin: AllowOrigin = None,
     log_format: LogFormat = None,
-    input: In = None,
-    output: Out = None,
-    ports: Ports = PortsName.by_channel,
-    api: Api = None,
-    mode: Mode = ModeName.answer,
-    bpm: Bpm = 120.0,
-    meter: MeterText = "4/4",
-    offset_ms: Offset = 0.0,
-    clock_offset_ms: ClockOffset = 0.0,
-    program: Program = None,
-    input_parts: InputParts = "",
-    clock: Clock = ClockName.auto,
-    tap: Tap = None,
-    thru: Thru = False,
-    record: Record = None,
-    active_sensing: ActiveSensing = False,
-    exact: Exact = False,
-    seed: Seed = 0,
-    temperature: Temperature = 0.95,
-    key: Key = "",
-    chords: Chords = "",
-    density: Density = 0.0,
-    leave_space: LeaveSpace = 0.0,
-    trade_bars: TradeBars = 4,
-    count_in_bars: CountInBars = 0,
-    prompt: Prompt = None,
+    choices: Choices,
 ) -> None:
     """The main job: the server, its page, and MIDI ports where the system has any."""
     from server.drain import leave
@@ -216,29 +115,10 @@ def run(
         key_file=key_file, allow_host=allow_host, allow_origin=allow_origin,
         log_format=log_format,
     )  # fmt: skip
-    given: dict[str, object] = {
-        "--out": output,
-        "--ports": ports.value,
-        "--api": api,
-        "--mode": mode.value,
-        "--bpm": bpm,
-        "--meter": meter,
-    }
-    given |= {
-        "--offset-ms": offset_ms,
-        "--clock-offset-ms": clock_offset_ms,
-        "--seed": seed,
-        "--temperature": temperature,
-        "--clock": clock.value,
-    }
-    given |= {"--input-parts": input_parts or None, "--tap": tap, "--record": record}
-    given |= {"--key": key or None, "--chords": chords or None, "--density": density, "--leave-space": leave_space}
-    given |= {"--trade-bars": trade_bars, "--count-in-bars": count_in_bars, "--prompt": prompt, "--key-file": key_file}
-    arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
-    arguments += ["--thru"] * thru + ["--active-sensing"] * active_sensing + ["--exact"] * exact
-    arguments += [f"--in={each}" for each in input or ()] + [f"--program={each}" for each in program or ()]
-    needs_ports = any(option is not None for option in (input, output, api))
-    leave(play(settings, _load_engine, arguments, api=api, needs_ports=needs_ports))
+    arguments = bridge_arguments(choices)
+    arguments += [f"--key-file={key_file}"] if key_file else []
+    needs_ports = not {"inputs", "output", "api"}.isdisjoint(choices)
+    leave(play(settings, _load_engine, arguments, api=choices.get("api"), needs_ports=needs_ports))
 
 
 @app.command()
@@ -267,74 +147,20 @@ def serve(
 
 
 @app.command()
+@takes_bridge_options
 def bridge(
+    *,
     url: Annotated[str, typer.Option(help="The server's live socket.")] = LIVE_URL,
     key_file: OwnKeyFile = None,
-    input: In = None,
-    output: Out = None,
-    ports: Ports = PortsName.by_channel,
-    api: Api = None,
-    mode: Mode = ModeName.answer,
-    bpm: Bpm = 120.0,
-    meter: MeterText = "4/4",
-    offset_ms: Offset = 0.0,
-    clock_offset_ms: ClockOffset = 0.0,
-    program: Program = None,
-    input_parts: InputParts = "",
-    clock: Clock = ClockName.auto,
-    tap: Tap = None,
-    thru: Thru = False,
-    record: Record = None,
-    active_sensing: ActiveSensing = False,
-    exact: Exact = False,
-    seed: Seed = 0,
-    temperature: Temperature = 0.95,
-    key: Key = "",
-    chords: Chords = "",
-    density: Density = 0.0,
-    leave_space: LeaveSpace = 0.0,
-    trade_bars: TradeBars = 4,
-    count_in_bars: CountInBars = 0,
-    prompt: Prompt = None,
-    stats: Stats = None,
+    choices: Choices,
+    stats: Annotated[Path | None, typer.Option(help="Write the measured times to this JSON file at the end.")] = None,
     while_stdin: Annotated[bool, typer.Option("--while-stdin", hidden=True)] = False,
 ) -> None:
     """The MIDI ports alone, played by a server here or elsewhere."""
     from clients.access import own_key
     from clients.bridge import run_bridge
-    from clients.bridge_options import BridgeOptions
 
-    options = BridgeOptions(
-        url=url,
-        access_key=own_key(key_file),
-        inputs=tuple(input or ()),
-        output=output,
-        ports=ports.value,
-        api=api,
-        input_parts=_channels(input_parts),
-        clock=clock.value,
-        tap=tap,
-        thru=thru,
-        record=record,
-        active_sensing=active_sensing,
-        exact=exact,
-        mode=mode.value,
-        bpm=bpm,
-        meter=meter,
-        offset_ms=offset_ms,
-        clock_offset_ms=clock_offset_ms,
-        programs=tuple(program or (0,)),
-        seed=seed,
-        temperature=temperature,
-        key=key,
-        chords=chords,
-        density=density,
-        leave_space=leave_space,
-        trade_bars=trade_bars,
-        count_in_bars=count_in_bars,
-        prompt=prompt,
-        stats=stats,
-    )
+    options = bridge_options(choices, url=url, access_key=own_key(key_file), stats=stats)
     options.start()  # wrong values are told before any port opens
     check_output(stats)
     if while_stdin:
@@ -459,13 +285,6 @@ def doctor(
     from server.doctor import examine
 
     raise typer.Exit(examine(model, url=url, as_json=json_output))
-
-
-def _channels(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(each) for each in text.split(",") if text)
-    except ValueError:
-        raise BadSetting(f"expected channels such as 1,2,10, got {text!r}") from None
 
 
 def _settings(**given: object) -> Settings:
