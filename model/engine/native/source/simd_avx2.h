@@ -47,5 +47,9 @@ inline Quad quad(const uint8_t* p) {
 inline Ints add_products(Ints sum, const int8_t* weights, Quad a) {
     const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights));
     const __m256i pairs = _mm256_maddubs_epi16(a.value, w);
-    return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+    sum.v = _mm256_add_epi32(sum.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#ifdef __GNUC__
+    asm("" : "+x"(sum.v));  // summed here and now: left to itself, GCC keeps products back and runs out of registers
+#endif
+    return sum;
 }
