@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.study.paired import Array, Json, more, stack
 from benchmarks.study.plan import MHA, Match, Run, parameters
-from benchmarks.study.quality import GROUP_NAMES, Json
+from benchmarks.study.quality import GROUP_NAMES
 from model.evaluation.evaluate import TONAL
-from model.evaluation.intervals import REPLICATES, Interval, around
+from model.evaluation.intervals import Interval
 
-Array = NDArray[np.float64]
 MEANS: Final = ("stuck", *TONAL, *(f"{name}, human" for name in TONAL))
 
 
@@ -57,9 +56,9 @@ def standings(found: Iterable[tuple[Run, Json]]) -> list[Standing]:
 def _standing(
     match: Match, way: str, size: int, seeds: tuple[int, ...], ours: list[Json], theirs: list[Json]
 ) -> Standing:
-    nats, rival = _stack(ours, "nats"), _stack(theirs, "nats")  # (seeds, pieces, groups)
+    nats, rival = stack(ours, "nats"), stack(theirs, "nats")  # (seeds, pieces, groups)
     tokens, notes = np.array(ours[0]["tokens"]), np.array(ours[0]["notes"])
-    nmsi, rival_nmsi = _stack(ours, "nmsi"), _stack(theirs, "nmsi")  # (seeds, trials)
+    nmsi, rival_nmsi = stack(ours, "nmsi"), stack(theirs, "nmsi")  # (seeds, trials)
     by_seed = nats.sum(axis=(1, 2)) / tokens.sum()
     shares = [each["overlap_share"] for each in ours if each["overlap_share"] is not None]
     per_group = zip(GROUP_NAMES, np.moveaxis(nats, 2, 0), np.moveaxis(rival, 2, 0), tokens.T, strict=True)
@@ -79,27 +78,12 @@ def _standing(
         spread=float(np.ptp(by_seed)),
         means={
             "overlap": float(np.mean(shares)) if shares else float("nan"),
-            **{name: float(_stack(ours, name).mean()) for name in MEANS},
+            **{name: float(stack(ours, name).mean()) for name in MEANS},
         },
         more_nats=more(nats.sum(axis=2), rival.sum(axis=2), tokens.sum(axis=1)),
         more_nats_by_group={name: more(mine, other, weight) for name, mine, other, weight in per_group},
         more_nmsi=more(nmsi, rival_nmsi, np.ones(nmsi.shape[1])),
     )
-
-
-def more(ours: Array, theirs: Array, weight: Array | NDArray[np.int64]) -> Interval:
-    """How much larger our sum by weight is than theirs, in percent. ours, theirs: (seeds, pieces); weight: (pieces,).
-
-    Paired over both; the interval is over another draw of as many pieces and of as many seeds.
-    """
-    seeds, pieces = ours.shape
-    dice = np.random.default_rng(0)
-    counts = dice.multinomial(pieces, np.full(pieces, 1 / pieces), size=REPLICATES)
-    by_seed = counts @ (ours - theirs).T / (counts @ weight)[:, None]
-    drawn = dice.integers(seeds, size=(REPLICATES, seeds))
-    percent = 100 * seeds * weight.sum() / theirs.sum()
-    replicates = np.take_along_axis(by_seed, drawn, axis=1).mean(axis=1) * percent
-    return around(100 * float((ours - theirs).sum() / theirs.sum()), replicates)
 
 
 def dissections(found: Iterable[tuple[Run, Json]], match: Match) -> dict[str, dict[str, Array]]:
@@ -111,7 +95,7 @@ def dissections(found: Iterable[tuple[Run, Json]], match: Match) -> dict[str, di
     for run, each in found:
         if "mass" in each and run.match is match:
             gathered.setdefault(run.way, []).append(each)
-    return {way: {name: _stack(each, name) for name in ("mass", "lost")} for way, each in gathered.items()}
+    return {way: {name: stack(each, name) for name in ("mass", "lost")} for way, each in gathered.items()}
 
 
 def references(found: Iterable[tuple[Run, Json]]) -> Mapping[str, float]:
@@ -120,7 +104,3 @@ def references(found: Iterable[tuple[Run, Json]]) -> Mapping[str, float]:
     names = {"prompt repeated": "nmsi_prompt_repeated", "other piece": "nmsi_other_piece"}
     known = {name: [value for value in one[key] if value is not None] for name, key in names.items()}
     return {name: float(np.mean(values)) for name, values in known.items() if values}
-
-
-def _stack(found: Iterable[Json], name: str) -> Array:
-    return np.array([each[name] for each in found], np.float64)

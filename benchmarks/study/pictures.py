@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.study.compare import Array, Standing
+from benchmarks.study.compare import Standing
+from benchmarks.study.paired import Array, Json
 from benchmarks.study.plan import MHA, OURS
-from benchmarks.study.quality import GROUP_NAMES, Json
+from benchmarks.study.quality import GROUP_NAMES
 from model.evaluation.heads import specialisation
 from model.networks.config import GROUPS
 

@@ -6,7 +6,7 @@ many parameters as `mha`, which they spend on a wider MLP.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -81,8 +81,16 @@ class Run:
 
     @property
     def name(self) -> str:
-        text = json.dumps(self.identity, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hashed(self.identity)
+
+    @property
+    def label(self) -> str:
+        return f"{self.way}, {self.match}, seed {self.seed}"
+
+
+def hashed(identity: Mapping[str, object]) -> str:
+    text = json.dumps(identity, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def runs(plan: StudyPlan, data: str) -> Iterator[Run]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.study.paired import Json
 from benchmarks.study.plan import StudyPlan
 from model.engine.backends import make_engine
 from model.evaluation.evaluate import TONAL
@@ -35,7 +36,6 @@ GROUP_NAMES: Final = ("time", "part", "pitch", "expression")
 DISSECTED: Final = (Sharing.MHA, Sharing.GROUPED)
 LINE: Final = 64  # the engine wants layers of a multiple of so many numbers
 SEED: Final = 0
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

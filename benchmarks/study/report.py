@@ -7,13 +7,14 @@ from typing import Final
 import numpy as np
 import torch
 
-from benchmarks.study.compare import Array, Standing
+from benchmarks.study.compare import Standing
+from benchmarks.study.paired import Array, Json
+from benchmarks.study.phrases import fact_table, plural, signed
 from benchmarks.study.pictures import by_query_group, names_of_heads
 from benchmarks.study.plan import MHA, OURS, Match, StudyPlan, parameters
-from benchmarks.study.quality import GROUP_NAMES, Json
+from benchmarks.study.quality import GROUP_NAMES
 from model.evaluation.evaluate import TONAL
 from model.evaluation.heads import specialisation
-from model.evaluation.intervals import Interval
 from model.evaluation.report import table
 from model.networks.config import Sharing, preset
 
@@ -37,7 +38,7 @@ def page(
     sections = [
         "# Does sharing keys and values by attribute cost quality?",
         answer(plan, rows, speed),
-        "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in facts.items()),
+        fact_table(facts),
         f"Networks of {shape.layers} layers, width {shape.width}, {shape.heads} heads of {shape.head_size}, context "
         f"{shape.context}; {plan.tokens:,} training tokens each: the same batches in the same order for all ways with "
         "one seed. Brackets hold 95 % bootstrap intervals over pieces and seeds, paired. The weights are those after "
@@ -111,14 +112,6 @@ def sureness(row: Standing, plan: StudyPlan) -> str:
         f"{row.trials} for NMSI, and networks of {row.parameters / 1e6:.2f} million parameters after "
         f"{plan.tokens / 1e6:.2f} million tokens, where `small` has {parameters(preset('small')) / 1e6:.1f} million."
     )
-
-
-def plural(seeds: Sequence[int]) -> str:
-    return f"{len(seeds)} seed{'s' * (len(seeds) > 1)}"
-
-
-def signed(interval: Interval) -> str:
-    return f"{interval.value:+.2f} ({interval.low:+.2f} to {interval.high:+.2f})"
 
 
 def _quality(rows: Sequence[Standing], match: Match, nmsi: Mapping[str, float]) -> list[str]:

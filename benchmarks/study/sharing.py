@@ -1,41 +1,67 @@
 """`tradefours study sharing`: does sharing keys and values by attribute save time, and what does it cost?"""
 
-import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.report import commit, cpu
 from benchmarks.study.compare import dissections, references, standings
+from benchmarks.study.data import opened
+from benchmarks.study.paired import Json
+from benchmarks.study.phrases import origin
 from benchmarks.study.pictures import draw_heads, draw_quality
-from benchmarks.study.plan import FULL, MHA, QUICK, Match, Run, StudyPlan
-from benchmarks.study.quality import Json
+from benchmarks.study.plan import FULL, MHA, QUICK, Match, Run, StudyPlan, runs
+from benchmarks.study.quality import HeldOut, measure
 from benchmarks.study.report import HEADS_PNG, QUALITY_PNG, page
 from benchmarks.study.speed import speeds
-from benchmarks.study.training import ABOUT, Deadline
+from benchmarks.study.training import WATCHED, Deadline, trained
 from benchmarks.study.work import measured, work_through
-from model.training.shards import built_path
-from server.train import CACHE, open_corpus
+from model.training.continuing import Continuing
+from model.training.corpus import Corpus
+from model.training.validation import validation_crops
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Implements Study."""
+
+    plan: StudyPlan
+
+    @property
+    def measurements(self) -> str:
+        return f"measured-{self.plan.crops or 'all'}-{self.plan.trials}-{self.plan.dissected}.json"
+
+    def runs(self, data: str) -> Iterator[Run]:
+        return runs(self.plan, data)
+
+    def labour(self, corpus: Corpus, folder: Path) -> Callable[[Run, Deadline], Json]:
+        held_out = HeldOut.of(corpus, self.plan)
+
+        def do(run: Run, deadline: Deadline) -> Json:
+            network = trained(run, lambda: lesson(run, corpus), folder / run.name, deadline)
+            deadline.check()
+            return measure(network, held_out)
+
+        return do
+
+
+def lesson(run: Run, corpus: Corpus) -> Continuing:
+    watched = validation_crops(corpus, length=run.config.context, most=WATCHED)
+    return Continuing(run.config, corpus.split("train"), watched, seed=run.seed)
 
 
 def study_sharing(corpus: Path, *, quick: bool, folder: Path, out: Path, minutes: float | None) -> None:
     """Train and measure what `folder` lacks, until `minutes` are over; then write the page from what is there."""
     plan, deadline = QUICK if quick else FULL, Deadline(minutes)
-    open_corpus(corpus)  # what is none is better told of here than by every worker
-    corpus_file = built_path(corpus, CACHE)
-    data = hashlib.sha256(corpus_file.read_bytes()).hexdigest()[:12]
+    data, study = opened(corpus), Sharing(plan)
     speed = speeds(plan, folder)
-    work_through(plan, data, corpus_file, folder, deadline)
-    found = measured(plan, data, folder)
+    work_through(study, data, folder, deadline)
+    found = measured(study, data.fingerprint, folder)
     if not any(run.way == MHA for run, _ in found):
         print(f"no run of {MHA} is complete yet: nothing to compare; the same command goes on")
         return
-    command = f"tradefours study sharing{' --quick' * quick}"
-    write_page(
-        plan, found, speed, folder, out, {"command": f"`{command}`", "data": f"`{corpus_file.name}`, sha256 {data}"}
-    )
+    facts = {"command": f"`tradefours study sharing{' --quick' * quick}`", "data": str(data)}
+    write_page(plan, found, speed, folder, out, facts)
     print(f"{len(found)} runs: {out / 'sharing.md'}")
 
 
@@ -46,14 +72,8 @@ def write_page(
     rows = standings(found)
     match = next(match for match in Match if any(row.match is match for row in rows))
     heads = dissections(found, match)
-    wall = {run.name: json.loads((folder / run.name / ABOUT).read_text())["wall_s"] for run, _ in found}
-    facts = facts | {
-        "commit": ", ".join(sorted({commit(), *(each["commit"] for _, each in found)})),
-        "hardware": cpu(),
-        "training": f"{len(wall)} runs, {sum(wall.values()) / 3600:.1f} hours in all, one thread each",
-        "speed measured": speed["date"],
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    places = [folder / name for name in dict.fromkeys(run.name for run, _ in found)]
+    facts = facts | origin([each for _, each in found], places) | {"speed measured": speed["date"]}
     out.mkdir(parents=True, exist_ok=True)
     (out / "sharing.md").write_text(page(plan, rows, heads, references(found), speed, facts))
     small = [row for row in speed["rows"] if row["shape"] == "small" and row["sequences"] == 1]

@@ -20,8 +20,8 @@ from benchmarks.engines import our_backends
 from benchmarks.report import commit, cpu
 from benchmarks.rounds import interleave
 from benchmarks.sharing import TOKENS, Stand
+from benchmarks.study.paired import Json
 from benchmarks.study.plan import MHA, Match, StudyPlan, shaped
-from benchmarks.study.quality import Json
 from model.networks.config import NetworkConfig, preset
 
 SHAPES: Final = ("small", "study")

@@ -8,23 +8,47 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from benchmarks.report import commit, cpu
-from benchmarks.study.plan import Run
 from model.checkpoint import AnyNetwork, load_network, save_network
+from model.networks.config import NetworkConfig
 from model.networks.decoder import Decoder
-from model.training.continuing import Continuing
-from model.training.corpus import Corpus
+from model.training.lesson import Lesson
 from model.training.trainer import STATE, Progress, Trainer, TrainingPlan
-from model.training.validation import validation_crops
 from music.errors import TradefoursError
 
 WEIGHTS: Final = "weights.safetensors"
 ABOUT: Final = "run.json"
-WATCHED: Final = 8  # validation pieces for the curve; no weights are chosen by it
+WATCHED: Final = 8  # validation pieces for a lesson's curve; no weights are chosen by it
 CHECKS: Final = 4  # in a run; each also writes down where it is
 STEP_NS: Final = 10**9
+
+
+class Run(Protocol):
+    """One network to be trained, with whatever else decides its weights."""
+
+    @property
+    def config(self) -> NetworkConfig: ...
+
+    @property
+    def steps(self) -> int: ...
+
+    @property
+    def batch(self) -> int:
+        """Crops of the whole context in a step."""
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What decides the weights, ready for JSON."""
+
+    @property
+    def name(self) -> str:
+        """Of its folder: made from the identity, and from nothing else."""
+
+    @property
+    def label(self) -> str:
+        """For people."""
 
 
 class OutOfTime(TradefoursError):
@@ -43,24 +67,20 @@ class Deadline:
             raise OutOfTime("expected more time for the study, got to the end of --minutes; the same command goes on")
 
 
-def trained(run: Run, corpus: Corpus, folder: Path, deadline: Deadline) -> Decoder:
+def trained(run: Run, lesson: Callable[[], Lesson], folder: Path, deadline: Deadline) -> Decoder:
     """The network of a run, from its folder, or trained into it. Raises OutOfTime between two steps."""
     weights = folder / WEIGHTS
     if not weights.exists():
-        network = _train(run, corpus, folder, deadline)
+        network = _train(run, lesson(), folder, deadline)
         save_network(network, weights, about={})
         (folder / STATE).unlink()
     return load_network(weights)
 
 
-def _train(run: Run, corpus: Corpus, folder: Path, deadline: Deadline) -> AnyNetwork:
-    length = run.config.context
+def _train(run: Run, lesson: Lesson, folder: Path, deadline: Deadline) -> AnyNetwork:
     budget = (run.steps - 0.5) / 60  # exactly so many steps, whatever is lost in rounding
     plan = TrainingPlan(
-        minutes=budget, length=length, batch=run.batch, shorter=0.0, validate_every_minutes=budget / CHECKS
-    )
-    lesson = Continuing(
-        run.config, corpus.split("train"), validation_crops(corpus, length=length, most=WATCHED), seed=run.seed
+        minutes=budget, length=run.config.context, batch=run.batch, shorter=0.0, validate_every_minutes=budget / CHECKS
     )
     clock = count(0, STEP_NS).__next__
     trainer = Trainer(plan, lesson, folder, threads=1, clock=clock)
@@ -81,5 +101,5 @@ def _note(run: Run, folder: Path, seconds: float) -> None:
     """What this run is, and how long it has taken; a stretch that was killed is not counted."""
     file = folder / ABOUT
     before = json.loads(file.read_text())["wall_s"] if file.exists() else 0.0
-    about = {"way": run.way, **run.identity, "commit": commit(), "cpu": cpu(), "wall_s": round(before + seconds, 1)}
+    about = {"label": run.label, **run.identity, "commit": commit(), "cpu": cpu(), "wall_s": round(before + seconds, 1)}
     file.write_text(json.dumps(about, indent=1) + "\n")

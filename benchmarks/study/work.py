@@ -1,4 +1,4 @@
-"""The study's labour: every run trained and measured, each once, by as many processes as there are cores.
+"""A study's labour: every run done, each once, by as many processes as there are cores. Knows not what a run is.
 
 A run is a folder. A process takes the first that is neither finished nor another's, so a study may be cut, go on, and
 be spread over several calls. One thread to a process: networks this small gain little from a second.
@@ -7,30 +7,48 @@ be spread over several calls. One thread to a process: networks this small gain 
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 import torch
 
 from benchmarks.report import commit
-from benchmarks.study.plan import Run, StudyPlan, runs
-from benchmarks.study.quality import HeldOut, Json, measure
-from benchmarks.study.training import Deadline, OutOfTime, trained
+from benchmarks.study.data import Data
+from benchmarks.study.paired import Json
+from benchmarks.study.training import Deadline, OutOfTime, Run
 from model.training.corpus import Corpus
 from model.training.shards import load_corpus
 from music.errors import TradefoursError
 from server.file_lock import lock
 
 LOCK: Final = "lock"
+R = TypeVar("R", bound=Run)
 
 
-def work_through(plan: StudyPlan, data: str, corpus_file: Path, folder: Path, deadline: Deadline) -> None:
+class Study(Protocol[R]):
+    """Small: it is sent to every process."""
+
+    @property
+    def measurements(self) -> str:
+        """The file of a run's figures, named after how much is measured."""
+
+    def runs(self, data: str) -> Iterable[R]:
+        """In the order in which they are done. `data`: the corpus's fingerprint."""
+
+    def labour(self, corpus: Corpus, folder: Path) -> Callable[[R, Deadline], Json]:
+        """Does a run in its folder, and returns its figures. Raises OutOfTime.
+
+        What all runs of a process share is made here; what all processes share may be kept in `folder`.
+        """
+
+
+def work_through(study: Study[R], data: Data, folder: Path, deadline: Deadline) -> None:
     """Until all runs are measured, or the time is over."""
-    left = {run.name for run in runs(plan, data) if not measured_file(plan, run, folder).exists()}
-    spawn, told = multiprocessing.get_context("spawn"), (plan, data, corpus_file, folder, deadline)
+    left = {run.name for run in study.runs(data.fingerprint) if not measured_file(study, run, folder).exists()}
+    spawn, told = multiprocessing.get_context("spawn"), (study, data, folder, deadline)
     crew = [spawn.Process(target=_work, args=told) for _ in range(min(len(left), os.cpu_count() or 1))]
     for process in crew:
         process.start()
@@ -40,40 +58,37 @@ def work_through(plan: StudyPlan, data: str, corpus_file: Path, folder: Path, de
         raise TradefoursError(f"expected the runs in {folder} to end well, got a failure: its reason is above")
 
 
-def work(plan: StudyPlan, data: str, corpus: Corpus, folder: Path, deadline: Deadline) -> None:
+def work(study: Study[R], data: str, corpus: Corpus, folder: Path, deadline: Deadline) -> None:
     """This process's share of it. Raises OutOfTime."""
-    held_out = HeldOut.of(corpus, plan)
-    for run in runs(plan, data):
+    do = study.labour(corpus, folder)
+    for run in study.runs(data):
         place = folder / run.name
         place.mkdir(parents=True, exist_ok=True)
         with _alone(place) as is_ours:
-            file = measured_file(plan, run, folder)
+            file = measured_file(study, run, folder)
             if not is_ours or file.exists():
                 continue
-            network = trained(run, corpus, place, deadline)
-            deadline.check()
-            found = {"commit": commit(), **measure(network, held_out)}
+            found = {"commit": commit(), **do(run, deadline)}
             unfinished = file.with_suffix(".new")
             unfinished.write_text(json.dumps(found) + "\n")
             unfinished.replace(file)
-            print(f"{run.way}, {run.match}, seed {run.seed}: {place}", flush=True)
+            print(f"{run.label}: {place}", flush=True)
 
 
-def measured_file(plan: StudyPlan, run: Run, folder: Path) -> Path:
-    """Named after how much was measured."""
-    return folder / run.name / f"measured-{plan.crops or 'all'}-{plan.trials}-{plan.dissected}.json"
+def measured_file(study: Study[R], run: R, folder: Path) -> Path:
+    return folder / run.name / study.measurements
 
 
-def measured(plan: StudyPlan, data: str, folder: Path) -> list[tuple[Run, Json]]:
+def measured(study: Study[R], data: str, folder: Path) -> list[tuple[R, Json]]:
     """What is complete so far."""
-    files = ((run, measured_file(plan, run, folder)) for run in runs(plan, data))
+    files = ((run, measured_file(study, run, folder)) for run in study.runs(data))
     return [(run, json.loads(file.read_text())) for run, file in files if file.exists()]
 
 
-def _work(plan: StudyPlan, data: str, corpus_file: Path, folder: Path, deadline: Deadline) -> None:
+def _work(study: Study[R], data: Data, folder: Path, deadline: Deadline) -> None:
     torch.set_num_threads(1)
     try:
-        work(plan, data, load_corpus(corpus_file), folder, deadline)
+        work(study, data.fingerprint, load_corpus(data.file), folder, deadline)
     except OutOfTime as end:
         print(end, flush=True)
 

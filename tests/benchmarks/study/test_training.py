@@ -8,14 +8,20 @@ import pytest
 import torch
 
 from benchmarks.study.plan import Run, runs
+from benchmarks.study.sharing import lesson
 from benchmarks.study.training import ABOUT, WEIGHTS, Deadline, OutOfTime, trained
 from model.networks.decoder import Decoder
+from model.training.continuing import Continuing
 from model.training.trainer import STATE
 from tests.benchmarks.study.made_study import PLAN
 from tests.model.training.made_corpus import made_corpus
 
 CORPUS = made_corpus()
 RUN: Run = next(runs(PLAN, "made"))
+
+
+def begin() -> Continuing:
+    return lesson(RUN, CORPUS)
 
 
 def after(checks: int) -> Deadline:
@@ -30,7 +36,7 @@ def same(one: Decoder, other: Decoder) -> bool:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Decoder]:
     folder = tmp_path_factory.mktemp("run")
-    return folder, trained(RUN, CORPUS, folder, Deadline(None))
+    return folder, trained(RUN, begin, folder, Deadline(None))
 
 
 def test_a_run_that_is_cut_twice_ends_with_the_same_weights_bit_for_bit(
@@ -38,10 +44,10 @@ def test_a_run_that_is_cut_twice_ends_with_the_same_weights_bit_for_bit(
 ) -> None:
     for checks in (1, 3):
         with pytest.raises(OutOfTime):
-            trained(RUN, CORPUS, tmp_path, after(checks))
+            trained(RUN, begin, tmp_path, after(checks))
         assert (tmp_path / STATE).exists()
         assert not (tmp_path / WEIGHTS).exists()
-    assert same(trained(RUN, CORPUS, tmp_path, Deadline(None)), whole[1])
+    assert same(trained(RUN, begin, tmp_path, Deadline(None)), whole[1])
 
 
 def test_a_run_has_exactly_as_many_steps_as_planned(whole: tuple[Path, Decoder]) -> None:
@@ -52,4 +58,4 @@ def test_a_run_has_exactly_as_many_steps_as_planned(whole: tuple[Path, Decoder])
 
 def test_a_finished_run_is_read_and_not_trained(whole: tuple[Path, Decoder]) -> None:
     assert not (whole[0] / STATE).exists()
-    assert same(trained(RUN, CORPUS, whole[0], after(0)), whole[1])
+    assert same(trained(RUN, begin, whole[0], after(0)), whole[1])

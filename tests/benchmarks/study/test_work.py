@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.study.compare import standings
 from benchmarks.study.plan import runs
+from benchmarks.study.sharing import Sharing
 from benchmarks.study.speed import speeds
 from benchmarks.study.training import Deadline, OutOfTime
 from benchmarks.study.work import LOCK, measured, measured_file, work
@@ -14,6 +15,8 @@ from model.networks.config import PRESETS
 from server.file_lock import lock
 from tests.benchmarks.study.made_study import PLAN
 from tests.benchmarks.study.test_training import CORPUS, after
+
+STUDY = Sharing(PLAN)
 
 
 @pytest.fixture(scope="module")
@@ -26,23 +29,23 @@ def test_what_another_process_works_on_is_left_to_it(folder: Path) -> None:
     (folder / first.name).mkdir()
     with FileIO(folder / first.name / LOCK, "a") as file:
         lock(file)
-        work(PLAN, "made", CORPUS, folder, Deadline(None))
-    assert {run.way for run, _ in measured(PLAN, "made", folder)} == {"grouped"}
+        work(STUDY, "made", CORPUS, folder, Deadline(None))
+    assert {run.way for run, _ in measured(STUDY, "made", folder)} == {"grouped"}
 
 
 def test_the_next_call_does_what_is_left_and_the_one_after_it_nothing(folder: Path) -> None:
-    work(PLAN, "made", CORPUS, folder, Deadline(None))
-    before = {run.name: measured_file(PLAN, run, folder).stat().st_mtime_ns for run in runs(PLAN, "made")}
-    assert len(measured(PLAN, "made", folder)) == len(PLAN.ways)
-    work(PLAN, "made", CORPUS, folder, after(0))
-    assert before == {run.name: measured_file(PLAN, run, folder).stat().st_mtime_ns for run in runs(PLAN, "made")}
-    assert [row.way for row in standings(measured(PLAN, "made", folder))] == list(PLAN.ways)
+    work(STUDY, "made", CORPUS, folder, Deadline(None))
+    before = {run.name: measured_file(STUDY, run, folder).stat().st_mtime_ns for run in runs(PLAN, "made")}
+    assert len(measured(STUDY, "made", folder)) == len(PLAN.ways)
+    work(STUDY, "made", CORPUS, folder, after(0))
+    assert before == {run.name: measured_file(STUDY, run, folder).stat().st_mtime_ns for run in runs(PLAN, "made")}
+    assert [row.way for row in standings(measured(STUDY, "made", folder))] == list(PLAN.ways)
 
 
 def test_when_the_time_is_over_nothing_is_measured(tmp_path: Path) -> None:
     with pytest.raises(OutOfTime, match="the same command goes on"):
-        work(PLAN, "made", CORPUS, tmp_path, after(2))
-    assert measured(PLAN, "made", tmp_path) == []
+        work(STUDY, "made", CORPUS, tmp_path, after(2))
+    assert measured(STUDY, "made", tmp_path) == []
 
 
 def test_speed_is_measured_once_for_both_shapes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
