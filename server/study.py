@@ -22,6 +22,9 @@ def sharing(
     quick: Annotated[
         bool, typer.Option("--quick", help="Smaller and fewer networks: 15 minutes on two cores.")
     ] = False,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Of each way; 3 if not said. More than before goes on where it was.")
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Folder of the trained networks.")] = Path("runs/sharing"),
     out: Annotated[Path, typer.Option(help="Folder of the page.")] = Path("docs/studies"),
     minutes: Annotated[
@@ -32,4 +35,4 @@ def sharing(
     from benchmarks.study.sharing import study_sharing
     from server.train import required_corpus
 
-    study_sharing(required_corpus(corpus), quick=quick, folder=runs, out=out, minutes=minutes)
+    study_sharing(required_corpus(corpus), quick=quick, seeds=seeds, folder=runs, out=out, minutes=minutes)

@@ -26,7 +26,7 @@ def draw_quality(rows: Sequence[Standing], speed: Sequence[Json], path: Path) ->
     FigureCanvasAgg(figure)
     for panel, context in zip(np.atleast_1d(figure.subplots(1, len(contexts), sharey=True)), contexts, strict=True):
         faster = {each["way"]: each["times_as_fast"] for each in speed if each["context"] == context}
-        for row in rows:
+        for row in [row for row in rows if row.way in faster]:
             better = [-row.more_nats.low, -row.more_nats.value, -row.more_nats.high]
             marker, colour = ("o", OURS_COLOUR) if row.way in OURS else ("s", CONTROL_COLOUR)
             panel.plot([faster[row.way]] * 2, [better[0], better[2]], color=colour)

@@ -24,7 +24,8 @@ class Match(StrEnum):
 
 MHA: Final = "mha"  # what all others are set beside
 BARE: Final = "partitioned, no window"
-WAYS: Final = (*(sharing.value for sharing in Sharing), BARE)
+POOLED: Final = "pooled"  # shares nothing: as many parameters as `mha`, one step for each note
+WAYS: Final = (*(sharing.value for sharing in Sharing), BARE, POOLED)
 OURS: Final = ("grouped", "routed", "partitioned", BARE)  # readings of the paper's idea
 
 
@@ -57,7 +58,7 @@ FULL: Final = StudyPlan(
 )  # fmt: skip
 QUICK: Final = StudyPlan(
     shape=NetworkConfig(sharing=Sharing.MHA, layers=3, width=128, heads=8, head_size=16, hidden=320, context=256),
-    ways=tuple(sharing.value for sharing in Sharing), matches=(Match.WIDTH,),
+    ways=tuple(way for way in WAYS if way != BARE),
     seeds=3, steps=300, batch=8, crops=300, trials=96, dissected=24, speed_s=6.0,
 )  # fmt: skip
 
@@ -77,7 +78,8 @@ class Run:
     @property
     def identity(self) -> dict[str, object]:
         of_weights = ("config", "seed", "steps", "batch", "data")
-        return {name: value for name, value in asdict(self).items() if name in of_weights}
+        wiring = {"wiring": POOLED} if self.way == POOLED else {}  # its shape is that of `mha`
+        return {name: value for name, value in asdict(self).items() if name in of_weights} | wiring
 
     @property
     def name(self) -> str:
@@ -94,7 +96,10 @@ def hashed(identity: Mapping[str, object]) -> str:
 
 
 def runs(plan: StudyPlan, data: str) -> Iterator[Run]:
-    """Round by round: after one seed of all ways there is a whole table. `mha` is in both comparisons, trained once."""
+    """Round by round: after one seed of all ways there is a whole table.
+
+    `mha` and `pooled` are in both comparisons, trained once.
+    """
     for seed in range(plan.seeds):
         for match in plan.matches:
             for way in plan.ways:
@@ -104,7 +109,7 @@ def runs(plan: StudyPlan, data: str) -> Iterator[Run]:
 
 def shaped(shape: NetworkConfig, way: str, match: Match) -> NetworkConfig:
     """`shape` with another way of sharing."""
-    sharing = Sharing.PARTITIONED if way == BARE else Sharing(way)
+    sharing = {BARE: Sharing.PARTITIONED, POOLED: Sharing.MHA}.get(way) or Sharing(way)
     config = replace(shape, sharing=sharing, window=1 if way == BARE else shape.window)
     if match is Match.WIDTH:
         return config

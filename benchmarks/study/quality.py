@@ -14,7 +14,9 @@ from torch import nn
 
 from benchmarks.study.paired import Json
 from benchmarks.study.plan import StudyPlan
+from benchmarks.study.pooled import Pooled
 from model.engine.backends import make_engine
+from model.engine.torch_engine import TorchEngine
 from model.evaluation.evaluate import TONAL
 from model.evaluation.heads import attention_mass, without_group
 from model.evaluation.health import examine
@@ -72,7 +74,7 @@ def measure(network: Decoder, held_out: HeldOut) -> Json:
         **{name: [round(of(each), 4) for each in played] for name, of in TONAL.items()},
         **{f"{name}, human": [round(of(trial.truth), 4) for trial in trials] for name, of in TONAL.items()},
     }
-    if network.config.sharing in DISSECTED:
+    if network.config.sharing in DISSECTED and not isinstance(network, Pooled):
         found |= dissect(network, held_out.dissected)
     return found
 
@@ -100,9 +102,10 @@ def notes(crops: Validation) -> np.ndarray[Any, Any]:
 
 
 def continued(network: Decoder, trials: Sequence[Trial]) -> list[Passage]:
-    """With the fastest engine, as players hear it."""
-    engine = make_engine(padded(network), max_sequences=AT_ONCE)
-    return play_continuations(engine, trials, SEED, lambda: None)
+    """With the fastest engine, as players hear it; `pooled` has only torch's."""
+    if isinstance(network, Pooled):
+        return play_continuations(TorchEngine(network, max_sequences=AT_ONCE), trials, SEED, lambda: None)
+    return play_continuations(make_engine(padded(network), max_sequences=AT_ONCE), trials, SEED, lambda: None)
 
 
 def padded(network: Decoder) -> Decoder:

@@ -7,12 +7,15 @@ from typing import Final
 import numpy as np
 import torch
 
+from benchmarks.study.claims import CLAIMED_LOSS, FEWEST_SEEDS, loss_verdict, nats_verdict
 from benchmarks.study.compare import Standing
 from benchmarks.study.paired import Array, Json
 from benchmarks.study.phrases import fact_table, plural, signed
 from benchmarks.study.pictures import by_query_group, names_of_heads
 from benchmarks.study.plan import MHA, OURS, Match, StudyPlan, parameters
 from benchmarks.study.quality import GROUP_NAMES
+from benchmarks.study.rival import rival
+from benchmarks.study.verdict import Live, verdict
 from model.evaluation.evaluate import TONAL
 from model.evaluation.heads import specialisation
 from model.evaluation.report import table
@@ -20,9 +23,7 @@ from model.networks.config import Sharing, preset
 
 QUALITY_PNG, HEADS_PNG = "sharing.png", "sharing-heads.png"
 CLAIMED_SAVING: Final = 30.0  # percent of the inference time
-CLAIMED_LOSS: Final = 0.4  # percent of NMSI
 HEADLINE: Final = Sharing.ROUTED.value  # what is shipped: chosen before the study, not by it
-FEWEST_SEEDS: Final = 3
 
 
 def page(
@@ -31,6 +32,7 @@ def page(
     heads: Mapping[str, Mapping[str, Array]],
     nmsi: Mapping[str, float],
     speed: Json,
+    live: Live,
     facts: Mapping[str, str],
 ) -> str:
     """Markdown. `rows` must hold `mha`; `facts` say where the figures are from."""
@@ -47,7 +49,9 @@ def page(
     ]
     for match in plan.matches:
         sections += _quality([row for row in rows if row.match is match], match, nmsi)
+    sections += verdict(rows, speed, live)
     sections += ["## Speed", *_speed(speed), f"![quality against speed]({QUALITY_PNG})"]
+    sections += rival(rows, speed)
     sections += _heads(heads)
     sections += ["## What this could not show", *_limits(plan, rows)]
     return "\n\n".join(sections) + "\n"
@@ -85,24 +89,6 @@ def _finding(row: Standing, speed: Json) -> str:
 def saving(each: Json) -> float:
     """Percent of the time of `mha`."""
     return 100 * (1 - 1 / float(each["times_as_fast"]))
-
-
-def loss_verdict(row: Standing) -> str:
-    """Of a loss as small as the paper's."""
-    if -row.more_nmsi.high <= CLAIMED_LOSS < -row.more_nmsi.low:
-        return "neither shown nor refuted"
-    return ("refuted" if -row.more_nmsi.high > CLAIMED_LOSS else "shown") + _for_these(row)
-
-
-def nats_verdict(row: Standing) -> str:
-    if row.more_nats.low <= 0 <= row.more_nats.high:
-        return f"not told apart from `{MHA}`"
-    return f"{'worse' if row.more_nats.value > 0 else 'better'} than `{MHA}`{_for_these(row)}"
-
-
-def _for_these(row: Standing) -> str:
-    """Two networks that began by the same chance may agree by chance."""
-    return " for these seeds" if len(row.seeds) < FEWEST_SEEDS else ""
 
 
 def sureness(row: Standing, plan: StudyPlan) -> str:

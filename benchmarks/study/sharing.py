@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.study.compare import dissections, references, standings
@@ -11,13 +11,16 @@ from benchmarks.study.paired import Json
 from benchmarks.study.phrases import origin
 from benchmarks.study.pictures import draw_heads, draw_quality
 from benchmarks.study.plan import FULL, MHA, QUICK, Match, Run, StudyPlan, runs
+from benchmarks.study.pooled import wired
 from benchmarks.study.quality import HeldOut, measure
 from benchmarks.study.report import HEADS_PNG, QUALITY_PNG, page
 from benchmarks.study.speed import speeds
 from benchmarks.study.training import WATCHED, Deadline, trained
+from benchmarks.study.verdict import Live, live
 from benchmarks.study.work import measured, work_through
 from model.training.continuing import Continuing
 from model.training.corpus import Corpus
+from model.training.shards import load_corpus
 from model.training.validation import validation_crops
 
 
@@ -40,19 +43,24 @@ class Sharing:
         def do(run: Run, deadline: Deadline) -> Json:
             network = trained(run, lambda: lesson(run, corpus), folder / run.name, deadline)
             deadline.check()
-            return measure(network, held_out)
+            return measure(wired(run.way, network), held_out)
 
         return do
 
 
 def lesson(run: Run, corpus: Corpus) -> Continuing:
     watched = validation_crops(corpus, length=run.config.context, most=WATCHED)
-    return Continuing(run.config, corpus.split("train"), watched, seed=run.seed)
+    lesson = Continuing(run.config, corpus.split("train"), watched, seed=run.seed)
+    lesson.network = wired(run.way, lesson.network)
+    return lesson
 
 
-def study_sharing(corpus: Path, *, quick: bool, folder: Path, out: Path, minutes: float | None) -> None:
+def study_sharing(
+    corpus: Path, *, quick: bool, seeds: int | None, folder: Path, out: Path, minutes: float | None
+) -> None:
     """Train and measure what `folder` lacks, until `minutes` are over; then write the page from what is there."""
     plan, deadline = QUICK if quick else FULL, Deadline(minutes)
+    plan = replace(plan, seeds=seeds or plan.seeds)
     data, study = opened(corpus), Sharing(plan)
     speed = speeds(plan, folder)
     work_through(study, data, folder, deadline)
@@ -60,13 +68,20 @@ def study_sharing(corpus: Path, *, quick: bool, folder: Path, out: Path, minutes
     if not any(run.way == MHA for run, _ in found):
         print(f"no run of {MHA} is complete yet: nothing to compare; the same command goes on")
         return
-    facts = {"command": f"`tradefours study sharing{' --quick' * quick}`", "data": str(data)}
-    write_page(plan, found, speed, folder, out, facts)
+    options = " --quick" * quick + (f" --seeds {seeds}" if seeds else "")
+    facts = {"command": f"`tradefours study sharing{options}`", "data": str(data)}
+    write_page(plan, found, speed, live(load_corpus(data.file)), folder, out, facts)
     print(f"{len(found)} runs: {out / 'sharing.md'}")
 
 
 def write_page(
-    plan: StudyPlan, found: Sequence[tuple[Run, Json]], speed: Json, folder: Path, out: Path, facts: dict[str, str]
+    plan: StudyPlan,
+    found: Sequence[tuple[Run, Json]],
+    speed: Json,
+    asked: Live,
+    folder: Path,
+    out: Path,
+    facts: dict[str, str],
 ) -> None:
     """sharing.md, its pictures, and sharing.json with all figures."""
     rows = standings(found)
@@ -75,7 +90,7 @@ def write_page(
     places = [folder / name for name in dict.fromkeys(run.name for run, _ in found)]
     facts = facts | origin([each for _, each in found], places) | {"speed measured": speed["date"]}
     out.mkdir(parents=True, exist_ok=True)
-    (out / "sharing.md").write_text(page(plan, rows, heads, references(found), speed, facts))
+    (out / "sharing.md").write_text(page(plan, rows, heads, references(found), speed, asked, facts))
     small = [row for row in speed["rows"] if row["shape"] == "small" and row["sequences"] == 1]
     draw_quality([row for row in rows if row.match is match], small, out / QUALITY_PNG)
     if len(heads) > 1:
@@ -87,5 +102,6 @@ def write_page(
         "nmsi": references(found),
         "heads": {way: {name: values.tolist() for name, values in each.items()} for way, each in heads.items()},
         "speed": speed,
+        "live": asdict(asked),
     }
     (out / "sharing.json").write_text(json.dumps(figures, indent=1) + "\n")

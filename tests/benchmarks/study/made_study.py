@@ -13,7 +13,7 @@ from model.networks.config import NetworkConfig, Sharing
 PLAN: StudyPlan = replace(
     QUICK,
     shape=NetworkConfig(sharing=Sharing.MHA, layers=1, width=64, heads=4, head_size=16, hidden=64, context=128),
-    ways=("mha", "grouped"), seeds=1, steps=6, batch=2, crops=None, trials=2, dissected=2,
+    ways=("mha", "grouped"), matches=(Match.WIDTH,), seeds=1, steps=6, batch=2, crops=None, trials=2, dissected=2,
     contexts=(16,), sequences=(1, 2), speed_s=0.0,
 )  # fmt: skip
 PIECES = 40
@@ -21,7 +21,7 @@ PIECES = 40
 
 def made_results(worse: Mapping[str, float], *, seeds: int = 3, noise: float = 0.0) -> list[tuple[Run, dict[str, Any]]]:
     """For each way of `worse` results so many percent worse than those of `mha`, on every piece alike but for noise."""
-    plan = replace(PLAN, ways=tuple(worse), matches=(Match.WIDTH,), seeds=seeds)
+    plan = replace(PLAN, ways=tuple(worse), seeds=seeds)
     return [(run, _result(run, worse[run.way], noise)) for run in runs(plan, "made")]
 
 

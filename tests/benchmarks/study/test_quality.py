@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.study.plan import POOLED
+from benchmarks.study.pooled import wired
 from benchmarks.study.quality import HeldOut, measure, padded, predicted
 from model.evaluation.prediction import held_out_crops
 from model.networks.config import NetworkConfig, Sharing
@@ -44,3 +46,13 @@ def test_everything_is_measured_by_piece_and_heads_where_they_have_groups(sharin
     assert np.shape(found["nats"]) == np.shape(found["tokens"]) == (len(held_out.crops), 4)
     assert len(found["nmsi"]) == len(held_out.trials) == 2
     assert ("lost" in found) == (sharing is Sharing.GROUPED)
+
+
+def test_pooled_is_measured_on_the_same_pieces_without_its_heads() -> None:
+    held_out = HeldOut.of(CORPUS, replace(PLAN, trials=1))
+    decoder = Decoder(replace(PLAN.shape, layers=2))
+    found, beside = (measure(each, held_out) for each in (wired(POOLED, decoder), decoder))
+    assert "lost" not in found
+    assert (found["tokens"], found["notes"]) == (beside["tokens"], beside["notes"])
+    assert len(found["nmsi"]) == len(held_out.trials)
+    assert found["nats"] != beside["nats"]

@@ -1,19 +1,25 @@
 """The page says what its figures say, and no more."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.study.claims import loss_verdict, nats_verdict
 from benchmarks.study.compare import standings
-from benchmarks.study.plan import MHA
-from benchmarks.study.report import answer, loss_verdict, nats_verdict, order
+from benchmarks.study.plan import MHA, POOLED
+from benchmarks.study.report import answer, order
+from benchmarks.study.rival import rival
 from benchmarks.study.sharing import write_page
 from benchmarks.study.training import ABOUT
+from benchmarks.study.verdict import Live
+from model.networks.config import Sharing
 from tests.benchmarks.study.made_study import PLAN, made_results
 
 WAYS = {"mha": 0.0, "grouped": -1.0, "routed": 0.2, "mqa": 3.0}
+LIVE = Live(Sharing.ROUTED, 16, 10.0)
 ROWS = standings(made_results(WAYS))
 
 
@@ -28,7 +34,9 @@ def made_speed(times: float = 2.0) -> dict[str, Any]:
         "kv_bytes": 1000,
     }
     rows = [{**about, "way": way, "times_as_fast": 1.0 if way == MHA else times} for way in WAYS]
-    return {"company": [], "date": "today", "rows": rows}
+    note = {**about, "notes_per_s": 80.0, "bytes_per_note": 500}
+    notes = [{**note, "way": way, "times_as_fast": 1.0 if way == MHA else 2 * times} for way in (*WAYS, POOLED)]
+    return {"company": [], "date": "today", "rows": rows, "notes": {"company": [], "rows": notes}}
 
 
 def test_the_answer_is_three_sentences_of_paper_finding_and_doubt() -> None:
@@ -71,7 +79,7 @@ def test_page_pictures_and_figures_are_written_and_missing_runs_are_told(tmp_pat
         (tmp_path / run.name).mkdir()
         (tmp_path / run.name / ABOUT).write_text('{"wall_s": 360}')
     out = tmp_path / "page"
-    write_page(PLAN, found, made_speed(), tmp_path, out, {"command": "`made`"})
+    write_page(PLAN, found, made_speed(), LIVE, tmp_path, out, {"command": "`made`"})
     text = (out / "sharing.md").read_text()
     assert "| command | `made` |" in text
     assert "| training | 11 runs, 1.1 hours in all" in text
@@ -80,5 +88,15 @@ def test_page_pictures_and_figures_are_written_and_missing_runs_are_told(tmp_pat
     for picture in ("sharing.png", "sharing-heads.png"):
         assert f"]({picture})" in text
         assert (out / picture).stat().st_size > 5000
+    assert "**The rule chooses `grouped`; `small` shares `routed`: they do not agree.**" in text
+    assert "It writes 4.0 to 4.0 times as many notes a second as `mha`; no run of it is complete yet." in text
     figures = json.loads((out / "sharing.json").read_text())
     assert [(row["way"], row["seeds"]) for row in figures["rows"]][-1] == ("mqa", [0, 1])
+
+
+def test_pooling_is_told_of_with_what_it_costs() -> None:
+    rows = standings(made_results({"mha": 0.0, POOLED: 2.0}))
+    (_, text, _) = rival(rows, made_speed())
+    assert re.search(r"nats a token by \+2\.00 \(.*\) % \(worse than `mha`\) and NMSI, .* by -2\.00", text)
+    without = {**made_speed(), "notes": {"company": [], "rows": []}}
+    assert rival(rows, without) == []

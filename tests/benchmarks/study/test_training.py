@@ -1,13 +1,14 @@
 """A run of exactly so many steps, which may be cut."""
 
 import json
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 import torch
 
-from benchmarks.study.plan import Run, runs
+from benchmarks.study.plan import POOLED, Run, runs
 from benchmarks.study.sharing import lesson
 from benchmarks.study.training import ABOUT, WEIGHTS, Deadline, OutOfTime, trained
 from model.networks.decoder import Decoder
@@ -59,3 +60,14 @@ def test_a_run_has_exactly_as_many_steps_as_planned(whole: tuple[Path, Decoder])
 def test_a_finished_run_is_read_and_not_trained(whole: tuple[Path, Decoder]) -> None:
     assert not (whole[0] / STATE).exists()
     assert same(trained(RUN, begin, whole[0], after(0)), whole[1])
+
+
+def test_pooled_is_trained_as_pooled_and_goes_on_as_such(tmp_path: Path) -> None:
+    run = replace(RUN, way=POOLED, config=replace(RUN.config, layers=2), steps=2)
+    as_mha = replace(run, way="mha")
+    assert run.name != as_mha.name
+    assert lesson(run, CORPUS).nll() != lesson(as_mha, CORPUS).nll()
+    with pytest.raises(OutOfTime):
+        trained(run, lambda: lesson(run, CORPUS), tmp_path / "cut", after(0))
+    ended = [trained(run, lambda: lesson(run, CORPUS), tmp_path / name, Deadline(None)) for name in ("cut", "whole")]
+    assert same(*ended)

@@ -1,12 +1,13 @@
 """Every run is done once, whoever does it and however often the work is begun."""
 
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 
 import pytest
 
 from benchmarks.study.compare import standings
-from benchmarks.study.plan import runs
+from benchmarks.study.plan import POOLED, runs
 from benchmarks.study.sharing import Sharing
 from benchmarks.study.speed import speeds
 from benchmarks.study.training import Deadline, OutOfTime
@@ -50,7 +51,12 @@ def test_when_the_time_is_over_nothing_is_measured(tmp_path: Path) -> None:
 
 def test_speed_is_measured_once_for_both_shapes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.study.speed.preset", lambda name: PRESETS["tiny"])
-    found = speeds(PLAN, folder)
+    plan = replace(PLAN, ways=(*PLAN.ways, POOLED), shape=replace(PLAN.shape, layers=2))
+    found = speeds(plan, folder)
     places = {(row["shape"], row["sequences"], row["way"]) for row in found["rows"]}
     assert places == {(shape, n, way) for shape in ("small", "study") for n in (1, 2) for way in PLAN.ways}
-    assert speeds(PLAN, folder) == found
+    notes = {(row["shape"], row["way"]): row for row in found["notes"]["rows"]}
+    assert set(notes) == {(shape, way) for shape in ("small", "study") for way in plan.ways}
+    # 4.5 tokens in two layers, keys and values of 4 heads of 16; one word in one layer
+    assert [notes["study", way]["bytes_per_note"] for way in ("mha", POOLED)] == [4608, 512]
+    assert speeds(plan, folder) == found

@@ -1,0 +1,119 @@
+"""Which way the next weights should share: a rule, what it finds in the tables, and whether what is shipped agrees."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from benchmarks.study.compare import Standing
+from benchmarks.study.paired import Json
+from benchmarks.study.plan import Match
+from model.evaluation.report import table
+from model.evaluation.trials import choose_trials
+from model.networks.config import Sharing
+from model.registry import load
+from model.training.corpus import Corpus
+from music.time import TICKS_PER_QUARTER
+
+SHIPPED: Final = "small"
+HEADROOM: Final = 3.0  # times live play: of three notes planned two are given up for what the human does meanwhile
+DENSEST: Final = 0.05  # of music: what is shipped must keep up with all but this share of it
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the shipped network is asked for."""
+
+    sharing: Sharing  # its own
+    context: int
+    notes_per_s: float  # of all players together
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    row: Standing
+    alone: float  # times live play, one player
+    crowd: float  # times live play of each of `players`
+    players: int
+
+    @property
+    def is_fast_enough(self) -> bool:
+        return self.alone >= HEADROOM
+
+
+def live(corpus: Corpus) -> Live:
+    """As dense as the densest of the held-out passages that are continued, but for the densest few."""
+    pieces = [piece for split in ("valid", "test") for piece in corpus.split(split).pieces]
+    truths = [trial.truth for trial in choose_trials(pieces)]
+    seconds = [truth.ticks / TICKS_PER_QUARTER * 60 / truth.bpm for truth in truths]
+    paces = [len(truth.notes) / each for truth, each in zip(truths, seconds, strict=True)]
+    config = load(SHIPPED).config
+    return Live(config.sharing, config.context, float(np.quantile(paces, 1 - DENSEST)))
+
+
+def candidates(rows: Sequence[Standing], speed: Json, live: Live) -> list[Candidate]:
+    """Ways at equal width whose speed is known, at the first context that holds what `small` holds."""
+    small = [row for row in speed["rows"] if row["shape"] == SHIPPED]
+    contexts = sorted({row["context"] for row in small})
+    context = next((each for each in contexts if each >= live.context), contexts[-1])
+    ms = {(row["way"], row["sequences"]): row["ms_p50"] for row in small if row["context"] == context}
+    players = max(count for _, count in ms)
+    found = []
+    for row in (row for row in rows if row.match is Match.WIDTH and (row.way, 1) in ms):
+        asked = live.notes_per_s * row.nats_per_note / row.nats_per_token  # tokens a second
+        alone, crowd = (1000 / ms[row.way, count] / asked for count in (1, players))
+        found.append(Candidate(row, alone, crowd, players))
+    return found
+
+
+def chosen(found: Sequence[Candidate]) -> Candidate | None:
+    """The best prediction among those that are fast enough."""
+    return min((each for each in found if each.is_fast_enough), key=lambda each: each.row.nats_per_note, default=None)
+
+
+def verdict(rows: Sequence[Standing], speed: Json, live: Live) -> list[str]:
+    """A section of the page."""
+    found = candidates(rows, speed, live)
+    best = chosen(found)
+    head = ["", "nats a note", "head-room, one player", f"head-room, {found[0].players} at once", "fast enough"]
+    body = [
+        [
+            f"`{each.row.way}`",
+            f"{each.row.nats_per_note:.3f}",
+            f"{each.alone:.1f}",
+            f"{each.crowd:.1f}",
+            "yes" if each.is_fast_enough else "no",
+        ]
+        for each in found
+    ]
+    return [
+        "## Which way should be the default?",
+        f"The rule: the fewest nats a note, at equal width, among the ways that keep a head-room of {HEADROOM:g} over "
+        f"live play. Live play is {live.notes_per_s:.1f} notes a second, more than {100 * (1 - DENSEST):.0f} % of "
+        f"held-out passages have; head-room is how many times that `{SHIPPED}` can write with one thread, at the "
+        "speeds below.",
+        table(head, body),
+        _sentence(found, best, live.sharing.value),
+    ]
+
+
+def _sentence(found: Sequence[Candidate], best: Candidate | None, ours: str) -> str:
+    if best is None:
+        return f"None is fast enough, so the rule chooses none; `{SHIPPED}` shares `{ours}`."
+    if best.row.way == ours:
+        return f"The rule chooses `{ours}`, and `{ours}` is what `{SHIPPED}` shares: they agree."
+    rival = next((each for each in found if each.row.way == ours), None)
+    costs = ""
+    if rival is not None:
+        less = 100 * (rival.row.nats_per_note / best.row.nats_per_note - 1)
+        costs = (
+            f" In the tables `{ours}` costs {less:.1f} % more nats a note than `{best.row.way}` and keeps "
+            f"{rival.alone / best.alone:.1f} times its head-room alone, {rival.crowd / best.crowd:.1f} times with "
+            f"{best.players} at once."
+        )
+    return (
+        f"**The rule chooses `{best.row.way}`; `{SHIPPED}` shares `{ours}`: they do not agree.**{costs} Weights that "
+        f"share one way cannot be made to share another, so the shipped ones stay; the next are to be trained with "
+        f"`--sharing {best.row.way}`."
+    )

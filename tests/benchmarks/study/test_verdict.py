@@ -1,0 +1,62 @@
+"""The default is what the rule finds, whatever is shipped."""
+
+from typing import Any
+
+import pytest
+
+from benchmarks.study.compare import standings
+from benchmarks.study.verdict import HEADROOM, Live, candidates, chosen, live, verdict
+from model.networks.config import Sharing
+from model.registry import load
+from tests.benchmarks.study.made_study import made_results
+from tests.model.training.made_corpus import made_corpus
+
+ROWS = standings(made_results({"mha": 0.0, "gqa": 1.0, "routed": 2.0, "mqa": 3.0}))
+TOKENS_A_NOTE = ROWS[0].nats_per_note / ROWS[0].nats_per_token
+
+
+def asked(sharing: Sharing = Sharing.ROUTED) -> Live:
+    """100 tokens a second: three times as many leave 3.33 ms to a step."""
+    return Live(sharing, 1024, 100 / TOKENS_A_NOTE)
+
+
+def made_speed(**ms: float) -> dict[str, Any]:
+    places = [("small", 512, 1, 0.01), ("small", 2048, 1, 1), ("small", 2048, 8, 6), ("study", 2048, 1, 0.01)]
+    return {
+        "rows": [
+            {"shape": shape, "context": context, "sequences": count, "way": way, "ms_p50": times * each}
+            for shape, context, count, times in places
+            for way, each in ms.items()
+        ]
+    }
+
+
+def test_head_room_is_what_the_full_context_leaves() -> None:
+    gqa, routed = candidates(ROWS, made_speed(mha=5.0, gqa=2.5, routed=2.0), asked())[1:]
+    assert [gqa.alone, gqa.crowd, routed.alone] == pytest.approx([4, 4 / 6, 5])
+    assert (gqa.row.way, gqa.players) == ("gqa", 8)
+
+
+@pytest.mark.parametrize(
+    ("mha", "gqa", "best"), [(3.3, 2.0, "mha"), (3.4, 3.3, "gqa"), (9.0, 3.4, "routed"), (9.0, 3.3, "gqa")]
+)
+def test_the_best_prediction_of_those_that_keep_up_is_chosen(mha: float, gqa: float, best: str) -> None:
+    found = chosen(candidates(ROWS, made_speed(mha=mha, gqa=gqa, routed=1.0, mqa=0.5), asked()))
+    assert found is not None
+    assert (found.row.way, found.alone >= HEADROOM) == (best, True)
+
+
+def test_the_page_says_whether_what_is_shipped_agrees() -> None:
+    speed = made_speed(mha=5.0, gqa=2.5, routed=1.25)
+    *_, text = verdict(ROWS, speed, asked())
+    assert "**The rule chooses `gqa`; `small` shares `routed`: they do not agree.**" in text
+    assert "`routed` costs 1.0 % more nats a note than `gqa` and keeps 2.0 times its head-room" in text
+    assert "`--sharing gqa`" in text
+    assert verdict(ROWS, speed, asked(Sharing.GQA))[-1].endswith("they agree.")
+    assert "so the rule chooses none" in verdict(ROWS, made_speed(mha=50.0, routed=50.0), asked())[-1]
+
+
+def test_what_is_asked_is_read_from_the_music_and_from_what_is_shipped() -> None:
+    found, config = live(made_corpus()), load("small").config
+    assert (found.sharing, found.context) == (config.sharing, config.context)
+    assert 1 < found.notes_per_s < 50
