@@ -79,7 +79,6 @@ class Machine:
     def hear_round_trip(self, ticks: int) -> None:
         """How long a message to the player and back takes."""
         self.pace.hear_round_trip(ticks)
-        self.plan.commit = self.pace.commit
 
     def hear(self, line: Line, since: Tick) -> None:
         """A human note: what is not promised from `since` on is written anew."""
@@ -201,6 +200,7 @@ class Machine:
 
     def advance(self, now: Tick) -> None:
         """A note whose moment passed before it could be promised is dropped."""
+        self.plan.commit = self.pace.commit
         if expired := self.plan.advance(now):
             self.scribe.remove(expired)
             self.pace.late += len(expired)

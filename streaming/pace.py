@@ -1,7 +1,7 @@
 """Keeping up: how far ahead the machine writes, and how richly, by how much time its notes had left.
 
-A note that came too late raises the lead and takes one step down a ladder: a shorter plan, a thinner texture,
-a rest to the next bar line. Notes in time lead back up. Knows no tokens; lengths are ticks.
+A note that came too late raises the lead and takes one step down a ladder: a shorter plan of which more is promised,
+a thinner texture, a rest to the next bar line. Notes in time lead back up. Knows no tokens; lengths are ticks.
 """
 
 from enum import IntEnum
@@ -41,8 +41,11 @@ class Pace:
 
     @property
     def commit(self) -> int:
-        """Notes this near are promised: soon enough to reach the player, who is a round trip ahead of us."""
-        return max(self._commit, self._round_trip + self._least)
+        """Notes this near are promised: soon enough to reach the player, who is a round trip ahead of us.
+
+        More of them where the engine cannot keep up: what is promised need not be written anew.
+        """
+        return max(self._commit << self.rung, self._round_trip + self._least)
 
     @property
     def lookahead(self) -> int:

@@ -34,6 +34,25 @@ def test_notes_in_time_lead_back_up() -> None:
     assert slow.lead == 38
 
 
+def test_more_is_promised_where_the_engine_falls_behind() -> None:
+    slow = pace()
+    promised = [slow.commit]
+    for _ in range(2):
+        slow.missed()
+        promised.append(slow.commit)
+    for _ in range(2 * RECOVERY):
+        slow.made(1000)
+    assert [*promised, slow.commit] == [240, 480, 960, 240]
+
+
+def test_a_session_promises_as_its_pace_says() -> None:
+    played = live_set(Start(mode="duet"), ticks_per_token=40)
+    played.play(steady(0, 16 * 1920), until=16 * 1920)
+    ahead = [played.listener.told[id].tick - at for id, at in played.listener.committed_at.items()]
+    assert played.session.late > 0
+    assert max(ahead) > 120  # of an engine that keeps up a quarter of a beat
+
+
 def test_notes_that_barely_made_it_are_no_recovery() -> None:
     slow = pace()
     slow.missed()
