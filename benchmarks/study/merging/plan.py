@@ -60,7 +60,7 @@ FULL: Final = MergingPlan(
 )  # fmt: skip
 QUICK: Final = MergingPlan(
     shape=SHARING_QUICK.shape,
-    ways=(PLAIN, Way(1000), Way(2000), Way(5000), Way(2000, Scope.NOTE), Way(2000, Scope.ONSET)),
+    ways=(PLAIN, Way(2000), Way(10_000), Way(2000, Scope.NOTE), Way(2000, Scope.ONSET)),
     seeds=2, steps=150, batch=8, read=8000, crops=150, trials=40,
 )  # fmt: skip
 
