@@ -34,5 +34,5 @@ def save_curve(points: Sequence[Point], folder: Path) -> None:
     for name in ("train", "valid"):
         axes.plot([row["tokens"] for row in rows], [row[name] for row in rows], marker=".", label=name)
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="upper right")  # "best" looks for a place, and warns where that takes a slow core long
     figure.savefig(folder / "curve.png", dpi=120)

@@ -36,7 +36,7 @@ class Standing:
     nmsi: float
     more_nmsi: Interval
     played_notes: float  # a continuation
-    errors: dict[str, float]  # of each kind, in 1,000 words drawn
+    errors: dict[str, float]  # of each kind, in 1,000 words
     notes_per_second: float  # of a processor
     times_as_fast: float  # in notes
     anatomy: Json
@@ -106,7 +106,7 @@ def _standing(run: Run, seeds: tuple[int, ...], ours: list[Json], theirs: list[J
     nmsi, rival_nmsi = stack(ours, "nmsi"), stack(theirs, "nmsi")  # (seeds, trials)
     words = stack(ours, "words")[0].sum()
     errors = {kind: sum(sum(each["errors"][kind]) for each in ours) for kind in ERRORS}
-    drawn = sum(errors.values()) + stack(ours, "played_words").sum()
+    drawn = stack(ours, "played_words").sum()
     return Standing(
         music=run.music,
         way=run.way,

@@ -1,4 +1,4 @@
-"""Continuations in words. A word that the codec could not read is counted, and another is drawn in its place."""
+"""Continuations in words. A word that the codec could not read is counted; one that it can is drawn in its place."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -38,8 +38,8 @@ ERRORS: Final = (TIMING, ORDER, STRUCTURE)
 class Tally:
     """What one continuation took."""
 
-    words: int = 0  # drawn and read
-    errors: Counter[str] = field(default_factory=Counter)  # drawn and not readable, by kind
+    words: int = 0  # written
+    errors: Counter[str] = field(default_factory=Counter)  # of those, the first draws that could not be read, by kind
 
 
 class Unreadable(Exception):
@@ -55,6 +55,14 @@ class Reading:
     end: int  # and where the music ends
     limits: Limits
     notes: list[Note] = field(default_factory=list)
+
+    def allows(self, tokens: Sequence[int]) -> bool:
+        """Whether they can be read, up to the end."""
+        try:
+            replace(self, notes=[]).read(tokens, len(tokens))
+        except Unreadable:
+            return False
+        return True
 
     def read(self, tokens: Sequence[int], given: int) -> bool:
         """Whether the end is reached. The first `given` tokens were the prompt's. Raises Unreadable, unchanged."""
@@ -125,9 +133,9 @@ class Player:
         tail = self._words.tokens[last]
         reading.state, given = read_state(prompt.tokens[: -len(tail)]), len(tail)
         choice, length, flat = mask_of(self._words.beginning(tail)), 0, len(prompt.tokens) - given
-        refused = 0
+        throw = 0
         while True:
-            draw = Draw(allowed=runs(choice), sampling=SAMPLING, throw=refused)
+            draw = Draw(allowed=runs(choice), sampling=SAMPLING, throw=throw)
             (word,) = yield sequence, Step(keep=length, append=tuple(append), draw=draw)
             length, append = length + len(append), []
             tokens = self._words.tokens[word]
@@ -136,10 +144,17 @@ class Player:
                     return reading.end
             except Unreadable as error:
                 tally.errors[str(error)] += 1
-                choice, refused = choice & ~(1 << word), refused + 1
+                choice, throw = self._readable(choice, reading), 1
                 continue
             tally.words += 1
-            append, choice, given, refused, flat = [word], self._free, 0, 0, flat + len(tokens)
+            append, choice, given, throw, flat = [word], self._free, 0, 0, flat + len(tokens)
             is_between = reading.state.last in (BAR, DURATION)
             if flat + 1 + NOTE_TOKENS * is_between > self._engine.capacity:
                 return prompt.start + reading.state.bar_start
+
+    def _readable(self, choice: int, reading: Reading) -> int:
+        """Those of the chosen words that the codec can read now. Slow: asked only after an error."""
+        words, spans = self._words.tokens, allowed(reading.state, reading.limits)
+        openings = {token for start, stop in spans for token in range(start, stop)}
+        chosen = (word for first, stop in runs(choice) for word in range(first, stop))
+        return mask_of(word for word in chosen if words[word][0] in openings and reading.allows(words[word]))

@@ -133,8 +133,8 @@ def _quality(plan: MergingPlan, rows: Sequence[Standing], music: Music) -> list[
         title,
         table(head, body),
         f"NMSI without any network: {floor}. Told apart from no merges: {_told(rows)}.",
-        f"Continuations of {rows[0].trials} prompts of four bars. A word that the codec cannot read is counted, in "
-        f"1,000 drawn, and drawn again: {TIMING} is a moment that is not later than the last or not in the bar; "
+        f"Continuations of {rows[0].trials} prompts of four bars. Words that the codec cannot read are counted, in "
+        f"1,000 drawn, and drawn again among readable ones: {TIMING}, a moment that may not follow; "
         f"{ORDER}, a player or a pitch that may not follow in a chord; {STRUCTURE}, an attribute where another one "
         f"belongs. Speed is that of the reference engine, {AT_ONCE} side by side, in notes for each second of a "
         "processor:",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.study.merging.plan import PLAIN, QUICK, MergingPlan, Run, Way, runs
+from benchmarks.study.merging.plan import QUICK, MergingPlan, Run, Way, runs
 from benchmarks.study.merging.playing import ERRORS
 from benchmarks.study.merging.words import Scope, Words, learn
 from model.networks.config import NetworkConfig, Sharing
@@ -21,7 +21,7 @@ from music.time import Meter, MeterChange, Tempo, Tick
 PLAN: MergingPlan = replace(
     QUICK,
     shape=NetworkConfig(sharing=Sharing.MHA, layers=1, width=32, heads=4, head_size=8, hidden=32, context=128),
-    ways=(PLAIN, Way(40)), seeds=1, steps=3, batch=2, read=60, crops=6, trials=2,
+    ways=(Way(40),), seeds=1, steps=40, batch=4, read=60, crops=6, trials=1,
 )  # fmt: skip
 PIECES = 30
 

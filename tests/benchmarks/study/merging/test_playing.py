@@ -43,7 +43,7 @@ def test_an_untrained_network_plays_readable_music_after_its_prompt_and_is_told_
     encode_score(ORDERED.whole(notes))
     assert len(set(notes)) == len(notes)
     assert tally.words > 0
-    assert tally.errors[STRUCTURE] > tally.words  # chance knows no grammar
+    assert tally.words >= tally.errors.total() > tally.words / 2  # chance knows no grammar
 
 
 def test_the_same_seed_plays_the_same_music() -> None:
