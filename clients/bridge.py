@@ -9,6 +9,8 @@ import json
 import logging
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from time import monotonic_ns
 from typing import Any, Final
@@ -17,7 +19,10 @@ from clients.bridge_options import BridgeOptions
 from clients.clock_conductor import ClockConductor
 from clients.clock_out import ClockOut
 from clients.conductor import Change, Conductor
+from clients.desk import Desk
+from clients.display import Display, State, display
 from clients.inputs import Inputs
+from clients.learned import Learned
 from clients.link import LinkSession
 from clients.link_conductor import LinkConductor
 from clients.out_port import OutPort
@@ -27,16 +32,20 @@ from clients.ports import CLOCK_NAME, OUTPUT_NAME
 from clients.realtime import BRIDGE_PRIORITY, ask_for_realtime
 from clients.recorder import Recorder
 from clients.talk import HumanNote, Talk
+from clients.terminal import Typed, typed_here
 from clients.thru import Thru
 from clients.together import until_one_ends
+from clients.wishes import RANGES, Wish, Wishes
 from music.errors import PortError, TradefoursError
 from music.messages import SYSTEM, is_pressed
 from music.time import TICKS_PER_QUARTER, Nanos, Tick
 from streaming.clock import PlayerClock
-from streaming.messages import Plan, Start
+from streaming.messages import Plan, Start, Transport
 
 STUCK_CHECK_S: Final = 1.0
 CLOCK_CHECK_S: Final = 0.03
+
+Keyboard = Callable[[Typed], AbstractContextManager[None]]  # the computer's; hands on what is typed in its block
 
 log = logging.getLogger("bridge")
 
@@ -73,6 +82,8 @@ class Bridge:
             is_back=self._thru.open_again,
         )
         self._recorder = Recorder(options.record)
+        self._wishes = Wishes(self._start)
+        self._desk = Desk(self._wishes, Learned(options.controllers), end=self._end, panic=self._panic)
         self._inputs = Inputs(options.inputs, options.api, self._hear, self._unplugged, at_once=self._thru.hear)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -117,6 +128,23 @@ class Bridge:
             "tokens_per_second": self._talk.tokens_per_second,
         }
 
+    def state(self) -> State:
+        """For the player to read."""
+        bar, rest = divmod(self._tick_now, self._options.bar)
+        runs = self._clock.runs and self._conductor.stands_at is None
+        knobs = (f"{wish.value.replace('-', ' ')} {self._wishes[wish]:g}" for wish in RANGES)
+        return State(
+            is_connected=self._talk.is_connected,
+            mode=self._wishes[Wish.MODE],
+            bpm=round(self._conductor.tempo, 1),
+            place=f"bar {bar + 1}.{rest // TICKS_PER_QUARTER + 1}" if runs else "",
+            is_silent=self._wishes[Wish.MUTE],
+            wishes=" · ".join(knobs),
+            notes=self._out.notes_on,
+            late_ms=self._out.lateness.newest_p95_ms(),
+            waits_for=self._desk.waits_for,
+        )
+
     # ---- keys and clocks, in -------------------------------------------------------------------------
 
     def _hear(self, port: int, message: bytes, at: Nanos) -> None:
@@ -124,8 +152,12 @@ class Bridge:
             self._change(self._conductor.hear(message, at))
         elif self._options.tap is not None and is_pressed(message, self._options.tap):
             self._change(self._conductor.tap(at))
-        else:
+        elif not self._desk.hear(self._inputs.device(port), message):
             self._play(self._players.hear(port, message, at))
+
+    def type(self, key: str) -> None:
+        """A key of the computer."""
+        self._desk.type(key)
 
     def _unplugged(self, port: int, at: Nanos) -> None:
         self._thru.gone(port)
@@ -175,6 +207,8 @@ class Bridge:
             await asyncio.sleep(CLOCK_CHECK_S)
             self._change(self._conductor.watch(Nanos(monotonic_ns())))
             self._tell_clock()
+            if self._talk.is_connected and (news := self._wishes.news()):
+                self._talk.say(news)
 
     def _tell_clock(self) -> None:
         for due, message in self._clock_out.messages(Nanos(monotonic_ns()), leads=self._conductor.leads):
@@ -206,6 +240,7 @@ class Bridge:
         self._recorder.begin(self.start(), self._tick_now)
         self._side.reset()
         self._answered = False
+        self._wishes.say_again()
         self._talk.begin_anew()
         waiting, self._waiting = self._waiting, []
         for note in waiting:
@@ -215,7 +250,7 @@ class Bridge:
 
     def start(self) -> Start:
         """What a session that begins now is told."""
-        return self._start.model_copy(update={"bpm": self._conductor.tempo})
+        return self._wishes.of(self._start).model_copy(update={"bpm": self._conductor.tempo})
 
     def begun(self) -> None:
         """A session begins: keys down since before are no part of it."""
@@ -236,6 +271,7 @@ class Bridge:
     def lost(self) -> None:
         """The connection is gone: be silent."""
         self._silence()
+        self._wishes.say_again()
 
     def tick(self) -> Tick | None:
         """For the heartbeat: None until the clock runs."""
@@ -267,6 +303,23 @@ class Bridge:
                 self._answered = True
                 log.info("answered")
 
+    # ---- what the player asks for while playing ------------------------------------------------------
+
+    def _end(self) -> None:
+        """Come to a close."""
+        if (tick := self.tick()) is not None:
+            self._talk.say(Transport(action="end", tick=tick))
+
+    def _panic(self) -> None:
+        """Everything is silent, whatever happens, until somebody plays."""
+        log.info("panic: all is silent")
+        self._silence()
+        self._out.panic()
+        self._thru.panic()
+        self._play(self._players.release_all(Nanos(monotonic_ns())))
+        if (tick := self.tick()) is not None:
+            self._talk.say(Transport(action="stop", tick=tick))
+
     # ---- what the user reads -------------------------------------------------------------------------
 
     def _give_up(self, error: PortError) -> None:
@@ -297,7 +350,7 @@ def _nanos(ms: float) -> Nanos:
     return Nanos(round(ms * 1e6))
 
 
-async def _run_until_signal(options: BridgeOptions) -> None:
+async def _run_until_signal(options: BridgeOptions, keyboard: Keyboard, screen: Display) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -311,14 +364,21 @@ async def _run_until_signal(options: BridgeOptions) -> None:
             except NotImplementedError:  # Windows
                 signal.signal(number, ask_to_stop)
     ask_for_realtime(BRIDGE_PRIORITY)
-    await Bridge(options).run(stop)
+    bridge = Bridge(options)
+
+    def typed(key: str) -> None:  # in the keyboard's thread
+        with suppress(RuntimeError):  # the loop ends before the thread does
+            loop.call_soon_threadsafe(bridge.type, key)
+
+    with keyboard(typed):
+        await until_one_ends(bridge.run(stop), screen.show(bridge.state))
 
 
-def run_bridge(options: BridgeOptions) -> int:
+def run_bridge(options: BridgeOptions, keyboard: Keyboard = typed_here) -> int:
     """The bridge, until ctrl-C or SIGTERM (0), or until it cannot go on (1, and a sentence on stderr)."""
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
     try:
-        asyncio.run(_run_until_signal(options))
+        with display() as screen:
+            asyncio.run(_run_until_signal(options, keyboard, screen))
     except TradefoursError as error:
         print(error, file=sys.stderr)
         return 1

@@ -113,6 +113,9 @@ class BridgeOptions:
     trade_bars: Annotated[int, Option(help="trade: so many bars each.")] = 4
     count_in_bars: Annotated[int, Option(help="So many bars of clicks first; your first key starts them.")] = 0
     prompt: Annotated[Path | None, Option(help="continue: a MIDI file to go on from.")] = None
+    controllers: Annotated[
+        Path | None, Option(help="Where is kept which knob or button does what; a file of the user's own if not said.")
+    ] = None
     stats: Path | None = None  # a JSON file, written at the end
 
     def __post_init__(self) -> None:

@@ -38,6 +38,11 @@ class Inputs:
     def names(self) -> str:
         return ", ".join(port.name for port in self._ports if port)
 
+    def device(self, index: int) -> str:
+        """What plays there, as users know it."""
+        port = self._ports[index]
+        return port.name if port else self._wanted[index]
+
     def open(self) -> None:
         """Raises PortError when one cannot be had."""
         for index in range(len(self._wanted) or 1):

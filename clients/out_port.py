@@ -94,6 +94,10 @@ class OutPort:
         """End all that sounds, and forget what was scheduled."""
         self._tell({"silence": True})
 
+    def panic(self) -> None:
+        """That, and all notes off on all channels."""
+        self._tell({"panic": True})
+
     def _tell(self, command: dict[str, Any]) -> None:
         # A dead process's pipe swallows the line; `_watch` has seen it or is about to.
         if self._process and self._process.stdin and not self._process.stdin.is_closing():

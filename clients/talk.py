@@ -17,7 +17,7 @@ from clients.times import KEPT, Times
 from clients.together import until_one_ends
 from music.errors import NotLetIn, TradefoursError
 from music.time import Nanos, Tick
-from streaming.messages import ErrorMessage, Plan, ServerHeartbeat, Start
+from streaming.messages import Control, ErrorMessage, Plan, ServerHeartbeat, Start, Transport
 
 FIRST_PAUSE_S: Final = 0.05  # between attempts to connect; grows by GROWTH up to LONGEST_PAUSE_S
 GROWTH: Final = 1.6
@@ -41,6 +41,9 @@ class HumanNote:
 @dataclass(frozen=True, slots=True)
 class Beat:
     """Tell the clock now."""
+
+
+Sayable = HumanNote | Beat | Start | Control | Transport
 
 
 class Listener(Protocol):
@@ -72,7 +75,7 @@ class Talk:
         self._url = url
         self._key = access_key
         self._listener = listener
-        self._to_send: asyncio.Queue[HumanNote | Beat | Start] | None = None  # None while not connected
+        self._to_send: asyncio.Queue[Sayable] | None = None  # None while not connected
         self._lost: LiveClient | None = None  # whose session may go on
         self._lost_at = 0.0
         self._deaf_until = 0  # the ping whose answer says that the newest `start` was heard
@@ -107,6 +110,11 @@ class Talk:
         """The clock is another than the server thinks."""
         if self._to_send is not None:
             self._to_send.put_nowait(Beat())
+
+    def say(self, wish: Control | Transport) -> None:
+        """Nothing while not connected."""
+        if self._to_send is not None:
+            self._to_send.put_nowait(wish)
 
     def begin_anew(self) -> None:
         """The session is over, another begins: at once where there is a connection."""
@@ -203,8 +211,15 @@ class Talk:
                     if isinstance(item, HumanNote):
                         live.note_later(item.tick, item.pitch, item.velocity, item.part)
                     raise
-            if isinstance(item, HumanNote):
-                await self._send_note(live, item)
+            match item:
+                case HumanNote():
+                    await self._send_note(live, item)
+                case Control():
+                    await live.control(**item.model_dump(include=item.model_fields_set))
+                case Transport(action="end"):
+                    await live.end(item.tick)
+                case Transport():
+                    await live.stop(item.tick)
 
     async def _send_note(self, live: LiveClient, note: HumanNote) -> None:
         now = Nanos(monotonic_ns())

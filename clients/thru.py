@@ -36,7 +36,7 @@ class Thru:
             with suppress(PortError):
                 self.open(*self._wanted)
 
-    def close(self) -> None:
+    def panic(self) -> None:
         """All notes end, and their channels are told so."""
         with self._lock:
             for channel, pitch in self._sounding:
@@ -45,6 +45,10 @@ class Thru:
                 for message in panic_messages(channel):
                     self._send(message)
             self._sounding.clear()
+
+    def close(self) -> None:
+        self.panic()
+        with self._lock:
             port, self._port = self._port, None
         if port:
             port.close()

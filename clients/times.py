@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 KEPT: Final = 100_000  # the newest so many; a set has no length limit, memory does
@@ -24,6 +25,10 @@ class Times:
 
     def __len__(self) -> int:
         return len(self._nanos)
+
+    def newest_p95_ms(self) -> float:
+        """Of the newest hundred: cheap enough to be asked while playing."""
+        return percentile(islice(reversed(self._nanos), 100), 0.95) / 1e6
 
     def summary_ms(self) -> dict[str, float]:
         """`p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, and how many: `count`."""

@@ -159,15 +159,13 @@ def bridge(
     """The MIDI ports alone, played by a server here or elsewhere."""
     from clients.access import own_key
     from clients.bridge import run_bridge
+    from clients.terminal import typed_here
+    from server.leash import typed_by_parent
 
     options = bridge_options(choices, url=url, access_key=own_key(key_file), stats=stats)
     options.start()  # wrong values are told before any port opens
     check_output(stats)
-    if while_stdin:
-        from server.leash import leave_when_stdin_ends
-
-        leave_when_stdin_ends()
-    raise typer.Exit(run_bridge(options))
+    raise typer.Exit(run_bridge(options, typed_by_parent if while_stdin else typed_here))
 
 
 @app.command()
@@ -279,11 +277,19 @@ def evaluate(
 def doctor(
     model: Annotated[str, typer.Option(help="Network to measure.")] = "small",
     url: Annotated[str, typer.Option(help="A server whose round trip to measure, if it runs.")] = LIVE_URL,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Instead: how late your instrument sounds, by your taps on its clicks.")
+    ] = False,
+    output: Annotated[str | None, typer.Option("--out", help="Of --calibrate: the instrument's port.")] = None,
+    input: Annotated[str | None, typer.Option("--in", help="Of --calibrate: the keyboard's port.")] = None,
+    api: Annotated[str | None, typer.Option(help="Of --calibrate: the MIDI system, as of the bridge.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Look at ports and their timing, processor, weights and speed; say what to do."""
-    from server.doctor import examine
+    from server.doctor import examine, find_offset
 
+    if calibrate:
+        raise typer.Exit(find_offset(output, input, api, as_json=json_output))
     raise typer.Exit(examine(model, url=url, as_json=json_output))
 
 

@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import platform
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from typing import Final
 
+from clients.calibrate import calibrate
 from clients.live import LiveClient, tradefours_version
 from clients.loopback import MESSAGES, measure_loopback, measure_waking
 from clients.ports import list_ports
@@ -18,6 +20,7 @@ from server.processor import cpu_features, processor_name
 
 MOST_UNEVEN_MS: Final = 3.0
 LISTEN_S: Final = 1.5
+CALIBRATION_WAIT_S: Final = 15
 
 
 @dataclass(slots=True)
@@ -59,6 +62,14 @@ def examine(model: str, *, url: str, as_json: bool) -> int:
     else:
         print(report(findings))
     return 0 if findings.fit else 1
+
+
+def find_offset(output: str | None, input: str | None, api: str | None, *, as_json: bool) -> int:
+    """Prints how late an instrument sounds, and the option that makes up for it. 1 when that cannot be told."""
+    print(f"Play a key to begin, or wait {CALIBRATION_WAIT_S} s; then tap one on every click.", file=sys.stderr)
+    found = calibrate(output, input, api, wait_s=CALIBRATION_WAIT_S)
+    print(json.dumps(asdict(found) | {"sure": found.is_sure, "advice": str(found)}, indent=1) if as_json else found)
+    return 0 if found.is_sure else 1
 
 
 def report(findings: Findings) -> str:

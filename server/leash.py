@@ -2,15 +2,25 @@
 
 import os
 import signal
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clients.terminal import Typed, one_at_a_time, read_keys
 
 
-def leave_when_stdin_ends() -> None:
-    """The parent holds the other end of stdin and never writes: its end is the parent's end."""
+@contextmanager
+def typed_by_parent(typed: Typed) -> Iterator[None]:
+    """The parent holds the other end of stdin, and hands on what is typed: its end is the parent's end.
 
-    def wait() -> None:
-        while os.read(0, 1):  # not sys.stdin: the interpreter would want its lock when it ends
-            pass
+    Its terminal is made ready here, since we leave it as it was even when the parent cannot.
+    """
+
+    def read() -> None:
+        read_keys(typed)  # not sys.stdin: the interpreter would want its lock when it ends
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=wait, daemon=True).start()
+    with one_at_a_time(2, os.getpgid(os.getppid()) if sys.platform != "win32" else 0):
+        threading.Thread(target=read, daemon=True).start()
+        yield

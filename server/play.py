@@ -4,8 +4,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from clients.ports import choose_api
+from clients.terminal import listening
 from music.errors import PortError
 from server.serve import LoadEngine, Stop, serve
 from server.settings import Settings
@@ -34,7 +36,8 @@ def play(
         return serve(settings, load_engine)
     beside = BridgeBeside(bridge_arguments)
     try:
-        code = serve(settings, load_engine, on_ready=beside.start)
+        with listening(beside.type):
+            code = serve(settings, load_engine, on_ready=beside.start)
     finally:
         beside.stop()
     return code or (1 if beside.failed else 0)
@@ -57,6 +60,13 @@ class BridgeBeside:
             [*command, "--while-stdin", *self._arguments], stdin=subprocess.PIPE, process_group=0
         )
         threading.Thread(target=self._watch, args=(self._process, stop_server), daemon=True).start()
+
+    def type(self, key: str) -> None:
+        """In its terminal, which is ours."""
+        if self._process and self._process.stdin:
+            with suppress(OSError, ValueError):  # it is gone, or about to go
+                self._process.stdin.write(key.encode())
+                self._process.stdin.flush()
 
     def stop(self) -> None:
         self._stopping = True

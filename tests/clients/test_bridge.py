@@ -36,7 +36,7 @@ from tests.clients.midi_peers import Heard, Keyboard, Recorder, hanging
 ON, OFF = b"\x90\x3c\x40", b"\x80\x3c\x00"
 FOREVER = 480 * 3_600
 RUN = "import json, sys; from pathlib import Path; from clients.bridge import *; options = json.loads(sys.argv[1]); "
-RUN += "paths = {name: Path(options[name]) for name in ('stats', 'record') if name in options}; "
+RUN += "paths = {name: Path(options[name]) for name in ('stats', 'record', 'controllers') if name in options}; "
 RUN += "sys.exit(run_bridge(BridgeOptions(**options | paths)))"
 
 
@@ -83,7 +83,8 @@ class RunningBridge:
 async def bridge(
     url: str, folder: Path, prelude: str = "", opened: str = "Tradefours In, Tradefours Out", **options: Any
 ) -> AsyncIterator[RunningBridge]:
-    settings = {"url": url, "api": "jack", "stats": str(folder / "stats.json"), **options}
+    files = {name: str(folder / f"{name}.json") for name in ("stats", "controllers")}
+    settings = {"url": url, "api": "jack", **files, **options}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", prelude + RUN, json.dumps(settings)), stderr=asyncio.subprocess.PIPE
     )

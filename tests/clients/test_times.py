@@ -24,6 +24,15 @@ def test_a_percentile_is_one_of_the_values_with_its_share_below(values: list[int
     assert sum(value <= found for value in values) >= share * len(values) - 1e-9
 
 
+def test_the_newest_hundred_are_told_apart_from_the_rest() -> None:
+    times = Times([900_000_000] * 1000)
+    assert times.newest_p95_ms() == 900
+    for ms in range(100):
+        times.add(ms * 1_000_000)
+    assert times.newest_p95_ms() == 95
+    assert Times().newest_p95_ms() == 0
+
+
 def test_memory_is_bounded() -> None:
     times = Times()
     for nanos in range(KEPT + 10):

@@ -40,6 +40,7 @@ SAID: dict[str, Any] = {
     "trade_bars": 2,
     "count_in_bars": 1,
     "prompt": Path("prompt.mid"),
+    "controllers": Path("knobs.json"),
 }
 
 
@@ -63,7 +64,7 @@ def bridged(monkeypatch: pytest.MonkeyPatch) -> list[BridgeOptions]:
     """What bridges were started with."""
     started: list[BridgeOptions] = []
 
-    def run(options: BridgeOptions) -> int:
+    def run(options: BridgeOptions, keyboard: object) -> int:
         started.append(options)
         return 0
 
