@@ -107,6 +107,7 @@ class Bridge:
         finally:
             self._inputs.close()
             self._thru.close()
+            self._tell_clock(stops=True)
             await self._out.close()
             if is_open:  # else there is nothing to tell but why
                 self._report()
@@ -210,8 +211,9 @@ class Bridge:
             if self._talk.is_connected and (news := self._wishes.news()):
                 self._talk.say(news)
 
-    def _tell_clock(self) -> None:
-        for due, message in self._clock_out.messages(Nanos(monotonic_ns()), leads=self._conductor.leads):
+    def _tell_clock(self, *, stops: bool = False) -> None:
+        leads = self._conductor.leads and not stops
+        for due, message in self._clock_out.messages(Nanos(monotonic_ns()), leads=leads):
             self._out.pulse(due, message)
 
     # ---- the clock has news --------------------------------------------------------------------------

@@ -59,11 +59,14 @@ def display() -> Iterator[Display]:
         yield Display(None)
         return
     from rich.console import Console
+    from rich.highlighter import NullHighlighter
     from rich.live import Live
     from rich.logging import RichHandler
 
     console = Console(stderr=True, highlight=False)
-    handler = RichHandler(console=console, show_time=False, show_level=False, show_path=False, highlighter=None)
+    handler = RichHandler(
+        console=console, show_time=False, show_level=False, show_path=False, highlighter=NullHighlighter()
+    )
     logging.basicConfig(level=logging.INFO, format=FORMAT, handlers=[handler])
     with Live(console=console, auto_refresh=False, transient=True) as live:
         yield Display(live)

@@ -22,7 +22,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic_ns, sleep
@@ -33,7 +33,7 @@ from clients.part_ports import PartPorts, Port
 from clients.ports import LOOK_S, OutputPort, choose_api, open_output, refuse_twin
 from clients.realtime import PORT_PRIORITY, ask_for_realtime
 from music.errors import BadSetting, PortError
-from music.messages import ACTIVE_SENSING, note_off, note_on, panic_messages
+from music.messages import ACTIVE_SENSING, STOP, note_off, note_on, panic_messages
 from music.time import Nanos
 from streaming.playout import Playout, PortMessage
 
@@ -78,9 +78,7 @@ class Player:
             if "on" in command:
                 self._playout.schedule(**command["on"])
             elif "pulse" in command:
-                pulse = command["pulse"]
-                self._pulses_told += 1
-                heappush(self._pulses, (Nanos(int(pulse["due"])), self._pulses_told, bytes.fromhex(pulse["message"])))
+                self._tell_pulse(Nanos(int(command["pulse"]["due"])), bytes.fromhex(command["pulse"]["message"]))
             elif "silence" in command:
                 self._send(self._playout.silence(), at_due=False)
             elif "gone" in command:
@@ -100,6 +98,13 @@ class Player:
             for message in panic_messages(channel):
                 self._port.send(message)
         self._channels.clear()
+
+    def _tell_pulse(self, due: Nanos, message: bytes) -> None:
+        if message[0] == STOP:  # what was told ahead of it would set a follower going again
+            self._pulses = [pulse for pulse in self._pulses if pulse[0] <= due]
+            heapify(self._pulses)
+        self._pulses_told += 1
+        heappush(self._pulses, (due, self._pulses_told, message))
 
     def _next_line(self, lines: Lines) -> bytes | None:
         """The next line, or None when a note is due first. Sleeps; never spins."""

@@ -26,7 +26,7 @@ def controls(server: FakeServer) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     for message in server.heard:
         if isinstance(message, Control):
-            asked |= message.model_dump(include=message.model_fields_set - {"seq", "type"})
+            asked |= message.model_dump(exclude={"seq", "type"}, exclude_none=True)
     return asked
 
 
@@ -94,9 +94,12 @@ async def at_a_terminal(url: str, folder: Path) -> AsyncIterator[tuple[asyncio.s
 async def until_seen(terminal: int, text: str) -> str:
     """What the terminal showed until then."""
     seen = ""
-    async with asyncio.timeout(10):
-        while text not in seen:
-            seen += (await asyncio.to_thread(os.read, terminal, 4096)).decode()
+    try:
+        async with asyncio.timeout(10):
+            while text not in seen:
+                seen += (await asyncio.to_thread(os.read, terminal, 4096)).decode()
+    except OSError as error:
+        raise AssertionError(f"waited for {text!r}, saw {seen!r}") from error
     return seen
 
 

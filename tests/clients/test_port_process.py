@@ -98,6 +98,17 @@ def test_pulses_go_to_the_clocks_port_in_time_and_outlive_a_silence() -> None:
     assert (port.sent, clock.sent) == ([], [b"\xfa", b"\xf8", b"\xf8"])
 
 
+def test_a_stop_takes_back_the_pulses_that_were_told_ahead_of_it() -> None:
+    """A follower that hears one more would go on."""
+    clock, lines, now = RecordingPort(), SimpleQueue[bytes](), monotonic_ns()
+    told = [(now + 5 * MS, "f8"), (now + 15 * MS, "f8"), (now + 10 * MS, "fc"), (now + 20 * MS, "fb")]
+    for due, message in told:
+        lines.put(json.dumps({"pulse": {"due": due, "message": message}}).encode())
+    Timer(0.1, lines.put, [QUIT]).start()
+    Player(RecordingPort(), lambda report: None, clock=clock).run(lines)
+    assert clock.sent == [b"\xf8", b"\xfc", b"\xfb"]
+
+
 def test_an_instrument_that_listens_for_it_is_told_that_we_are_here() -> None:
     port, queue = RecordingPort(), SimpleQueue[bytes]()
     Timer(0.5, queue.put, [QUIT]).start()
