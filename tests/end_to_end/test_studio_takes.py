@@ -38,6 +38,8 @@ async def test_a_take_is_kept_over_a_reload_heard_again_named_saved_and_deleted(
         await page.start("mode=duet&seed=5")
         await one_set(page)
         before = await saved(page, "[title^='Save the set as a MIDI']", tmp_path / "before.mid")
+        assert await page.look("session.notes.settle(1e9) ?? session.notes.near.length") == 0
+        assert await saved(page, "[title^='Save the set as a MIDI']", tmp_path / "settled.mid") == before
         await page.page.fill("[aria-label='Name of the take']", "First try")
         await page.page.press("[aria-label='Name of the take']", "Enter")
         await page.page.reload()

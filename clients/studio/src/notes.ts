@@ -1,8 +1,10 @@
 // Every note of a set, human and machine, played and planned. Ticks count from the beginning of the set.
 
-import type { PlannedNote } from "./wire";
+import { notesIn, Past } from "./past";
+import { TICKS, type PlannedNote } from "./wire";
 
 export const FADE_MS = 900;
+const SIGHT = 64 * TICKS; // no roll shows so much of the past
 
 export type Who = "you" | "guest" | "machine";
 export type State = "tentative" | "committed" | "cancelled";
@@ -19,18 +21,18 @@ export interface Note {
 }
 
 export class Notes {
-  all: Note[] = []; // what has sounded or will, in the order of coming
+  near: Note[] = []; // what has sounded lately or will, in the order of coming
+  past = new Past(); // what sounded before
   private planned = new Map<number, Note>(); // the machine's, by their ids
   private down = new Map<number, Note>();
   private fading: Note[] = [];
-  private from = 0; // all before are out of sight
 
   constructor(private readonly remembers = true) {}
 
   clear(): void {
-    this.all = [];
+    this.near = [];
+    this.past = new Past();
     this.fading = [];
-    this.from = 0;
     this.forgetPlan();
     this.down.clear();
   }
@@ -38,7 +40,7 @@ export class Notes {
   press(tick: number, part: number, pitch: number, velocity: number, who: Who): void {
     this.release(tick, part, pitch);
     const note: Note = { tick, end: null, pitch, velocity, part, who, state: "committed", since: performance.now() };
-    this.all.push(note);
+    this.near.push(note);
     this.down.set(part * 128 + pitch, note);
   }
 
@@ -55,7 +57,7 @@ export class Notes {
 
   /** A note of the past. */
   put(note: Pick<Note, "tick" | "end" | "part" | "pitch" | "velocity">, who: Who): void {
-    this.all.push({ ...note, who, state: "committed", since: 0 });
+    this.near.push({ ...note, who, state: "committed", since: 0 });
   }
 
   add({ id, tick, duration, ...rest }: PlannedNote, since: number): void {
@@ -65,7 +67,7 @@ export class Notes {
   commit(id: number, since: number): Note | undefined {
     const note = this.planned.get(id);
     if (!note || note.state !== "tentative") return undefined;
-    this.all.push(Object.assign(note, { state: "committed", since }));
+    this.near.push(Object.assign(note, { state: "committed", since }));
     return note;
   }
 
@@ -76,7 +78,7 @@ export class Notes {
   }
 
   fade(note: Note, since: number): void {
-    if (note.state === "committed") this.all.splice(this.all.lastIndexOf(note), 1);
+    if (note.state === "committed") this.near.splice(this.near.lastIndexOf(note), 1);
     this.fading.push(Object.assign(note, { state: "cancelled", since }));
   }
 
@@ -93,14 +95,43 @@ export class Notes {
     this.planned.clear();
   }
 
+  /** It is `now`: what ended long ago is out of sight, and from here on a row of numbers. */
+  settle(now: number): void {
+    const from = now - SIGHT;
+    this.near = this.near.filter(({ end, who, ...note }) => {
+      if (end === null || end >= from) return true;
+      if (this.remembers) this.past.add({ ...note, end }, who);
+      return false;
+    });
+    for (const [id, { end }] of this.planned) if ((end ?? 0) < from) this.planned.delete(id);
+  }
+
   /** What is to be drawn from this tick on. */
   inView(tick: number, at: number): Note[] {
-    while (this.all[this.from] && (this.all[this.from]?.end ?? Infinity) < tick) this.from++;
-    if (!this.remembers) this.all.splice(0, this.from), (this.from = 0);
+    const lasts = ({ end }: Note) => end === null || end >= tick;
     this.fading = this.fading.filter((note) => at - note.since < FADE_MS);
-    for (const [id, note] of this.planned) if ((note.end ?? 0) < tick) this.planned.delete(id);
-    const tentative = [...this.planned.values()].filter((note) => note.state === "tentative");
-    return [...this.fading, ...tentative, ...this.all.slice(this.from)];
+    const tentative = [...this.planned.values()].filter((note) => note.state === "tentative" && lasts(note));
+    return [...this.fading, ...tentative, ...this.near.filter(lasts)];
+  }
+
+  /** What has sounded or will, every note made anew: for what happens seldom. */
+  get all(): Note[] {
+    const past = notesIn(this.past.rows).map((note): Note => {
+      return { ...note, who: this.past.players.get(note.part) ?? "machine", state: "committed", since: 0 };
+    });
+    return [...past, ...this.near];
+  }
+
+  get size(): number {
+    return this.past.size + this.near.length;
+  }
+
+  get lastTick(): number {
+    return this.near.reduce((last, note) => Math.max(last, note.end ?? note.tick), this.past.lastEnd);
+  }
+
+  has(who: Who): boolean {
+    return [...this.past.players.values()].includes(who) || this.near.some((note) => note.who === who);
   }
 
   /** How far the plan reaches. */

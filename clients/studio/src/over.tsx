@@ -64,7 +64,7 @@ function Hint({ session }: { session: Session }) {
     );
   }
   if (session.room.isGuest) return <p class="hint">{session.plays ? "You are in: play." : "Waiting for the others …"}</p>;
-  if (session.notes.all.some((note) => note.who === "machine")) return null;
+  if (session.notes.has("machine")) return null;
   if (session.settings.mode === "continue" && !session.plays) {
     return (
       <p class="hint">

@@ -3,9 +3,10 @@
 import { channelOf } from "./channels";
 import type { Light } from "./keys";
 import { Notes, type Who } from "./notes";
+import type { PastNote } from "./past";
 import { Playout, type Due } from "./playout";
 import type { Sound } from "./sound";
-import { notesOf, type TakenNote, type Take, type Voice } from "./take";
+import { notesOf, type Take, type Voice } from "./take";
 import { secondsAt, tickAt } from "./tempi";
 
 const LEAD_S = 0.3;
@@ -16,7 +17,7 @@ export class Replay {
   notes = new Notes();
   private sound: Sound | null = null;
   private zero = 0; // the audio time of tick 0
-  private waiting: TakenNote[] = []; // the earliest last
+  private waiting: PastNote[] = []; // the earliest last
   private voices = new Map<number, Voice>();
   private readonly playout = new Playout({ on: (note, at) => this.on(note, at), off: (note, at) => this.off(note, at) });
 

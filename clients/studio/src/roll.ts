@@ -146,9 +146,9 @@ export class Roll {
       const left = frame.x(note.tick);
       const length = Math.max(4, frame.x(note.end ?? Math.max(now, note.tick + 1)) - left - 1);
       if (left > frame.width || left + length < 0) continue;
-      const batch = look(note, now, frame.at);
-      const key = `${ORDER[note.who]} ${batch.state} ${batch.sounds} ${batch.alpha}`;
-      if (!batches.has(key)) batches.set(key, batch);
+      const seen = look(note, now, frame.at);
+      const key = `${ORDER[note.who]} ${seen.state} ${seen.sounds} ${seen.alpha}`;
+      if (!batches.has(key)) batches.set(key, { ...seen, path: new Path2D() });
       const tall = Math.max(5, Math.min(frame.row - 1, TALLEST));
       const top = frame.y(note.pitch) + (frame.row - tall) / 2;
       const path = batches.get(key)?.path as Path2D;
@@ -190,10 +190,10 @@ export class Roll {
   }
 }
 
-function look(note: Note, now: number, at: number): Batch {
+function look(note: Note, now: number, at: number): Omit<Batch, "path"> {
   const { who, state } = note;
   const sounds = state === "committed" && note.tick <= now && (note.end ?? Infinity) > now;
   const fading = Math.max(0, 1 - (at - note.since) / FADE_MS);
   const alpha = sounds ? 1 : state === "committed" ? 0.55 + (0.4 * note.velocity) / 127 : state === "cancelled" ? 0.9 * fading : 0.9;
-  return { path: new Path2D(), who, state, sounds, alpha: Math.round(alpha * SHADES) / SHADES };
+  return { who, state, sounds, alpha: Math.round(alpha * SHADES) / SHADES };
 }

@@ -122,6 +122,7 @@ export class Session {
   /** The set so far, among the takes. */
   keep(): void {
     this.keepAt = performance.now() + KEEP_MS;
+    this.notes.settle(this.clock.tickAt(this.heardNow) ?? 0);
     const take = this.plays ? takeOf(this) : null;
     if (!take || sizeOf(take) < FEWEST) return;
     const name = this.takes.list.find(({ at }) => at === take.at)?.name;

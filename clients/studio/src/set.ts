@@ -62,10 +62,6 @@ export class PlayedSet {
     });
     return strokes.sort((a, b) => a.tick - b.tick || a.velocity - b.velocity);
   }
-
-  get lastTick(): number {
-    return this.notes.all.reduce((last, note) => Math.max(last, note.end ?? note.tick), 0);
-  }
 }
 
 function asPrompt({ tick, end, part, pitch, velocity, who }: Note): PromptNote {

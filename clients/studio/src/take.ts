@@ -1,11 +1,11 @@
 // A set as a plain value that can be kept: what was played, by whom, when, in which tempi, with which settings.
 
-import type { Note, Who } from "./notes";
+import type { Who } from "./notes";
+import { countIn, notesIn, type PastNote } from "./past";
 import type { Session } from "./session";
 import { INSTRUMENTS, MODES, type Settings } from "./settings";
 import { secondsAt, type Stretch } from "./tempi";
 
-const COLUMNS = 5; // tick, end, part, pitch, velocity
 const NAMES: Record<Who, string> = { you: "Human", guest: "Guest", machine: "Machine" };
 
 export interface Voice {
@@ -22,43 +22,30 @@ export interface Take {
   settings: Settings;
   stretches: Stretch[];
   voices: Voice[];
-  notes: Int32Array; // row after row: a long set is some hundred kilobytes
-}
-
-export interface TakenNote {
-  tick: number;
-  end: number;
-  part: number;
-  pitch: number;
-  velocity: number;
+  notes: Int32Array; // row after row
 }
 
 /** The set so far; null when nobody has played. */
 export function takeOf(session: Session): Take | null {
   const { set, settings, clock, sound } = session;
   const now = Math.round(clock.tickAt(sound?.now ?? 0) ?? Infinity);
-  const heard = set.notes.all.filter((note) => note.tick < now).sort((a, b) => a.tick - b.tick);
-  if (!heard.length) return null;
-  const notes = new Int32Array(heard.length * COLUMNS);
-  let last = 0;
-  heard.forEach(({ tick, end, part, pitch, velocity }, row) => {
-    const until = Math.max(tick + 1, Math.min(end ?? now, now));
-    notes.set([tick, until, part, pitch, velocity], row * COLUMNS);
-    last = Math.max(last, until);
-  });
+  const heard = set.notes.past.copy();
+  for (const { who, ...note } of set.notes.near) {
+    if (note.tick < now) heard.add({ ...note, end: Math.max(note.tick + 1, Math.min(note.end ?? now, now)) }, who);
+  }
+  if (!heard.size) return null;
   return {
     at: set.at,
     name: [MODES[settings.mode].name, settings.key, `${settings.bpm} bpm`].filter(Boolean).join(", "),
-    seconds: secondsAt(set.stretches, last),
+    seconds: secondsAt(set.stretches, heard.lastEnd),
     settings: structuredClone(settings),
     stretches: [...set.stretches],
-    voices: voicesOf(heard, session),
-    notes,
+    voices: voicesOf(heard.players, session),
+    notes: heard.rows,
   };
 }
 
-function voicesOf(notes: Note[], session: Session): Voice[] {
-  const players = new Map(notes.map(({ part, who }) => [part, who]));
+function voicesOf(players: ReadonlyMap<number, Who>, session: Session): Voice[] {
   return [...players].sort(([a], [b]) => a - b).map(([part, who]) => {
     const program = part === session.room.you ? session.settings.program : session.machine.programOf(part);
     return { part, who, program, name: `${NAMES[who]} ${part + 1}: ${INSTRUMENTS[program] ?? "piano"}` };
@@ -66,13 +53,9 @@ function voicesOf(notes: Note[], session: Session): Voice[] {
 }
 
 export function sizeOf({ notes }: Take): number {
-  return notes.length / COLUMNS;
+  return countIn(notes);
 }
 
-export function notesOf(take: Take): TakenNote[] {
-  const { notes } = take;
-  return Array.from({ length: sizeOf(take) }, (_, row): TakenNote => {
-    const [tick = 0, end = 0, part = 0, pitch = 0, velocity = 0] = notes.subarray(row * COLUMNS, (row + 1) * COLUMNS);
-    return { tick, end, part, pitch, velocity };
-  });
+export function notesOf({ notes }: Take): PastNote[] {
+  return notesIn(notes);
 }

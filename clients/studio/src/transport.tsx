@@ -75,7 +75,7 @@ export function Transport({ page }: { page: Page }) {
 
 function Saving({ page }: { page: Page }) {
   const { files, session } = page;
-  const isEmpty = !session.notes.all.length;
+  const isEmpty = !session.notes.size;
   const share = files.rendering && Math.floor(files.rendering.share * 100);
   const save = (how: (take: Take) => void) => {
     const take = page.take();

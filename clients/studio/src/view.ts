@@ -10,13 +10,13 @@ export function viewOf(session: Session): View {
   if (replay.take) {
     return { notes: replay.notes, now: replay.tickAt(heardNow), stretches: measures(replay.take.stretches), chords: chartOf(replay.take.settings.chords) };
   }
-  const watched = session.plays || set.notes.all.length ? undefined : watch.sessions.get(room.name || (room.others[0] ?? ""));
+  const watched = session.plays || set.notes.size ? undefined : watch.sessions.get(room.name || (room.others[0] ?? ""));
   if (watched) {
     return { notes: watched.notes, now: watched.clock.tickAt(heardNow) ?? 0, stretches: measures([{ tick: 0, meter: watched.start.meter }]), chords: [] };
   }
   // A set that has ended stands still where it ended.
   const stretches = set.stretches.length ? set.stretches : [{ tick: 0, meter: settings.meter }];
-  return { notes: set.notes, now: clock.tickAt(heardNow) ?? set.lastTick, stretches: measures(stretches), chords: chartOf(settings.chords) };
+  return { notes: set.notes, now: clock.tickAt(heardNow) ?? set.notes.lastTick, stretches: measures(stretches), chords: chartOf(settings.chords) };
 }
 
 function chartOf(chords: string): string[] {

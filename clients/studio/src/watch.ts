@@ -45,7 +45,10 @@ export class Watch {
     if (message.type === "status") {
       this.status = message;
       for (const [session, tick] of Object.entries(message.ticks)) {
-        if (tick !== null) this.sessions.get(session)?.clock.follow(tick, this.seconds());
+        const watched = this.sessions.get(session);
+        if (tick === null || !watched) continue;
+        watched.clock.follow(tick, this.seconds());
+        watched.notes.settle(tick);
       }
     } else if (message.type === "began") {
       const { session, start } = message;
