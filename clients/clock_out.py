@@ -22,6 +22,7 @@ class ClockOut:
         self._clock = clock
         self._offset = offset
         self._next: int | None = None  # the next pulse, while the clock runs
+        self._tick = Tick(0)  # where the clock was when it was asked last
         self._newest = Nanos(0)  # when the newest message is due
 
     def messages(self, now: Nanos, *, leads: bool) -> list[Timed]:
@@ -33,13 +34,19 @@ class ClockOut:
         """As if there were no offset."""
         tick = self._clock.tick_at(now)
         if not leads or tick is None:
-            stops, self._next = self._next is not None, None
-            return [(now, bytes((STOP,)))] if stops else []
+            return self._stop(now)
         told: list[Timed] = []
         if self._next is None or abs(self._next * TICKS_PER_PULSE - tick) > TICKS_PER_QUARTER:  # it begins, or leaps
-            told += [(now, bytes((STOP,)))] if self._next is not None else []
-            told += self._begin(tick, now)
+            told = [*self._stop(now), *self._begin(tick, now)]
+        self._tick = tick
         return told + self._pulses(now)
+
+    def _stop(self, now: Nanos) -> list[Timed]:
+        """With the place where it stands: some, Ardour among them, roll on until they hear of one."""
+        if self._next is None:
+            return []
+        self._next = None
+        return [(now, bytes((STOP,))), (now, song_position(self._tick // TICKS_PER_SIXTEENTH))]
 
     def _begin(self, tick: Tick, now: Nanos) -> list[Timed]:
         """Near tick 0 with a start; later at the next sixteenth, which is as exact as a song position can be."""

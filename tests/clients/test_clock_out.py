@@ -3,6 +3,7 @@
 import pytest
 
 from clients.clock_out import AHEAD, ClockOut
+from music.messages import song_position
 from music.time import Nanos, Tick
 from streaming.clock import PlayerClock
 
@@ -49,7 +50,7 @@ def test_when_a_daw_leads_ours_stops_and_later_goes_on_at_its_place() -> None:
     out = ClockOut(clock)
     clock.play(Nanos(0))
     heard(clock, out, 0, 900 * MS)
-    assert heard(clock, out, 900 * MS, 1_500 * MS, leads=False) == [(900 * MS, STOP)]
+    assert heard(clock, out, 900 * MS, 1_500 * MS, leads=False) == [(900 * MS, STOP), (900 * MS, song_position(7))]
     clock.follow(Tick(1_920 + 7), Nanos(2_000 * MS), 125)
     told = heard(clock, out, 2_000 * MS, 2_300 * MS)
     assert [message for _, message in told[:2]] == [b"\xf2\x11\x00", CONTINUE]

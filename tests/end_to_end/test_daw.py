@@ -3,8 +3,11 @@
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
+from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -12,7 +15,7 @@ import pytest
 
 from music.files import read_midi
 from tests.clients.fake_server import FakeServer, serving
-from tests.clients.midi_peers import Heard, Recorder, Sequencer, hanging
+from tests.clients.midi_peers import Heard, Keyboard, Recorder, Sequencer, hanging
 from tests.clients.test_bridge import bridge as bridge_of_fake
 from tests.clients.test_bridge_clock import CONTINUE, MS, PULSE, START, STOP, Metronome, errors_ms, pulses
 from tests.end_to_end.programs import Server, bridge
@@ -21,6 +24,8 @@ pytestmark = [pytest.mark.jack, pytest.mark.slow]
 ARDOUR = next(iter(sorted(Path("/usr/bin").glob("ardour*-lua"))), None)
 ROLLS_S = 9  # four bars at 120 bpm, and a bit
 PERIOD_MS = 64 / 48
+STOPS_S = 2.5  # Ardour takes about one
+TAP = 80  # the controller that beats the tempo
 
 
 def played(seconds: float, count: int) -> list[tuple[float, bytes]]:
@@ -119,6 +124,81 @@ async def test_ardour_leads_and_records_what_we_play_where_it_should_be(
     off_ms = [abs(onset / 480 - round(onset / 480)) * 500 for onset in onsets]
     assert len(onsets) >= 12
     assert median(off_ms) <= 9 + PERIOD_MS
+
+
+@pytest.mark.skipif(ARDOUR is None, reason="needs ardour, which is 211 MB")
+async def test_ardour_follows_our_clock_in_start_bars_tempo_and_stop(
+    jack_server: dict[str, str], tmp_path: Path
+) -> None:
+    """It rolls with the first key, keeps our beats, turns to the tempo that is tapped, and stops with the session."""
+    assert ARDOUR is not None
+    server = FakeServer()
+    env = os.environ | {"ARDOUR_SESSION": str(tmp_path / "s"), "ARDOUR_OVER": str(tmp_path / "over")}
+    lua = str(Path(__file__).with_name("ardour_follows.lua"))
+    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    command = ["timeout", "--kill-after=5", "60", str(ARDOUR), lua]
+    ardour = await asyncio.create_subprocess_exec(*command, env=env, stdout=pipe, stderr=nothing)
+    try:
+        async with serving(server.handle) as url, bridge_of_fake(url, tmp_path, tap=TAP) as running:
+            await running.says("connected")
+            await says(ardour, b"READY")
+            told = asyncio.create_task(places(ardour))
+            connect("Tradefours Clock", "MIDI Clock in")
+            clock, keyboard = await asyncio.gather(
+                asyncio.to_thread(Recorder, "Tradefours Clock"), asyncio.to_thread(Keyboard, "Tradefours In")
+            )
+            with clock, keyboard:
+                taps = [(2.5 + i * 0.45, bytes((0xB0, TAP, 127))) for i in range(4)]
+                await asyncio.to_thread(keyboard.play, [(0.0, b"\x90\x3c\x40"), *taps, (7.0, b"\x80\x3c\x00")])
+                server.cut()  # a new session begins, and its clock waits for a key
+                await asyncio.to_thread(clock.wait_until, lambda heard: heard[-2].message == STOP)
+                await asyncio.sleep(STOPS_S)
+                heard = clock.heard
+            (tmp_path / "over").touch()
+            rows = await asyncio.wait_for(told, 30)
+            assert await asyncio.wait_for(ardour.wait(), 30) == 0
+            await running.stop()
+    finally:
+        if ardour.returncode is None:
+            os.killpg(ardour.pid, signal.SIGKILL)  # `timeout` made it a group
+            await ardour.wait()
+    started, stopped = heard[0].at, heard[-2].at
+    assert heard[0].message == START
+    rolling = [row for row in rows if row.rolls]
+    delays = [(rolling[0].at - started) / MS, (rolling[-1].at - stopped) / MS]
+    print("rolls and stops after, ms:", delays)
+    assert 0 < delays[0] < 300
+    assert not rows[-1].rolls
+    beats = [event.at for event in heard if event.message == PULSE][::24]
+    assert beats[-2] - beats[-3] == pytest.approx(450 * MS, rel=0.02)
+    errors = {beat: beat * 500 - place_ms(rolling, at) for beat, at in enumerate(beats[:-1])}
+    print("early by, ms:", {beat: round(error, 1) for beat, error in errors.items()})
+    tapped = next(beat for beat in errors if beats[beat + 1] - beats[beat] < 480 * MS)
+    assert median(abs(error) for beat, error in errors.items() if 1 < beat < tapped) <= 20
+    assert median(abs(error) for beat, error in errors.items() if beat > tapped + 2) <= 25
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where Ardour was at a moment."""
+
+    at: int
+    rolls: bool
+    sample: int
+
+
+async def places(ardour: asyncio.subprocess.Process) -> list[Place]:
+    """Until it has no more to say."""
+    assert ardour.stdout is not None
+    rows = [line.split() async for line in ardour.stdout]
+    return [Place(int(row[0]) * 1000, row[1] == b"1", int(row[2])) for row in rows if row[0].isdigit()]
+
+
+def place_ms(rows: list[Place], at: int) -> float:
+    """In its song at 120 bpm, between the two rows around that moment."""
+    before, after = next(pair for pair in pairwise(rows) if pair[0].at <= at < pair[1].at or pair[1] is rows[-1])
+    share = (at - before.at) / (after.at - before.at)
+    return (before.sample + share * (after.sample - before.sample)) / 48
 
 
 async def says(ardour: asyncio.subprocess.Process, word: bytes) -> None:
