@@ -28,6 +28,7 @@ PATHS = {  # machine -> kernels -> kind of compiler -> flags
     },
     "arm64": {"neon": {"unix": ["-march=armv8.2-a+dotprod"], "zig": ["-mcpu=generic+v8_2a+dotprod"]}},
 }
+SHARED = ("decoder", "draw", "engine", "packing", "paths", "perceiver", "workbench")  # for any processor
 MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 COMMON = {
     "unix": ["-std=c++17", "-O3", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-g0"],
@@ -46,7 +47,7 @@ class BuildEngine(build_ext):
         compiler, kind = (self.compiler, self.compiler.compiler_type) if has_compiler() else (zig(), "zig")
         kernels = {"plain": dict[str, list[str]](), **PATHS.get(MACHINES.get(platform.machine().lower(), ""), {})}
         flags = {SOURCE / f"kernels_{name}.cpp": _of(kind, each) for name, each in kernels.items()}
-        flags |= {SOURCE / f"{name}.cpp": [] for name in ("decoder", "draw", "engine", "paths")}
+        flags |= {SOURCE / f"{name}.cpp": [] for name in SHARED}
 
         def compiled(source: Path) -> str:
             postargs = _of(kind, COMMON) + flags[source]

@@ -74,6 +74,12 @@ def load_network(path: Path) -> Decoder:
     return network
 
 
+def is_solo(path: Path) -> bool:
+    """Whether the network in a folder plays alone, by the first of its files."""
+    first = min(_json_object(_read(path / INDEX), path / INDEX)["files"])
+    return isinstance(_config(path / first, _read(path / first)), PerceiverConfig)
+
+
 def load_any(path: Path) -> AnyNetwork:
     """The network at `path`, in float32 on the CPU. Raises BadCheckpoint for whatever is not one, or not whole."""
     config, tensors = None, dict[str, Tensor]()

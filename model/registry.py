@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from model.checkpoint import INDEX, load_network
+from model.checkpoint import INDEX, AnyNetwork, is_solo, load_network
+from model.checkpoint import load_any as load_from
 from model.networks.config import preset
 from model.networks.decoder import Decoder
 from music.errors import BadCheckpoint
@@ -21,12 +22,12 @@ def shipped() -> list[str]:
 
 
 def shipped_by_size() -> list[str]:
-    """The largest first."""
+    """Those that play with others, the largest first."""
 
     def size(name: str) -> int:
         return sum(file.stat().st_size for file in (WEIGHTS / name).iterdir())
 
-    return sorted(shipped(), key=size, reverse=True)
+    return sorted((name for name in shipped() if not is_solo(WEIGHTS / name)), key=size, reverse=True)
 
 
 def resolve(name_or_path: str | Path) -> Path:
@@ -52,8 +53,16 @@ def fingerprint(name_or_path: str | Path) -> str:
         raise BadCheckpoint(f"expected weights at {path}, got: {error}") from error
 
 
+def load_any(name_or_path: str | Path) -> AnyNetwork:
+    """The network of that name or path, whether it plays with others or alone."""
+    return load(name_or_path) if name_or_path == RANDOM else load_from(resolve(name_or_path))
+
+
 def load(name_or_path: str | Path) -> Decoder:
-    """The network of that name or path. "tiny" is for tests only: always the same random weights, so no music."""
+    """The network of that name or path. "tiny" is for tests only: always the same random weights, so no music.
+
+    Raises BadCheckpoint for one that plays alone.
+    """
     if name_or_path != RANDOM:
         return load_network(resolve(name_or_path))
     with torch.random.fork_rng(devices=[]):

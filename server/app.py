@@ -41,10 +41,20 @@ CORS_TOLD: Final = ("Content-Disposition", "Location", "Preference-Applied", "Re
 
 
 def build_app(
-    settings: Settings, engine: ServedEngine[Any], model_name: str, backend: str = "unknown", weights: str = ""
+    settings: Settings,
+    engine: ServedEngine[Any],
+    model_name: str,
+    backend: str = "unknown",
+    weights: str = "",
+    solo_context: int | None = None,
 ) -> FastAPI:
     """The app, whose `state.stage` is what its connections share. Starting it starts the engine's thread."""
-    host = SessionHost(engine, max_sessions=settings.max_sessions, inbox_messages=settings.inbox_messages)
+    host = SessionHost(
+        engine,
+        max_sessions=settings.max_sessions,
+        inbox_messages=settings.inbox_messages,
+        solo_context=solo_context,
+    )
     gallery = Gallery(settings.max_watchers)
     stage = Stage(
         settings=settings,

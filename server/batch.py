@@ -13,7 +13,7 @@ from typing import Any, Final
 from model.engine.together import Writer
 from model.engine.work import BadStep, Drawn, Engine, EngineSequence, Step
 from music.score import Note
-from server.composing import Order
+from server.composing import AnyOrder
 from server.trunk import Trunk
 
 AT_ONCE: Final = 8  # pieces that share a pass
@@ -28,16 +28,16 @@ log = logging.getLogger(__name__)
 class Piece:
     """`ended` and `progressed` are called in the engine's thread, and must not block."""
 
-    order: Order
+    order: AnyOrder
     seed: int
     ended: Callable[["Piece", list[Note] | Exception], None]
     progressed: Callable[[], object]
-    bars: int = 0  # written
+    written: int = 0  # bars, or seconds
     is_wanted: bool = True
 
-    def bar(self) -> None:
-        if self.bars < self.order.bars:
-            self.bars += 1
+    def went_on(self) -> None:
+        if self.written < self.order.size:
+            self.written += 1
             self.progressed()
 
 
@@ -149,7 +149,7 @@ class Batch:
     def _begin(self, engine: Engine[Any], piece: Piece) -> None:
         trunk = self._trunk
         try:
-            writer = piece.order.write(trunk.branches(engine) if trunk else engine, piece.seed, piece.bar)
+            writer = piece.order.write(trunk.branches(engine) if trunk else engine, piece.seed, piece.went_on)
             sequence, step = next(writer)
         except Exception as error:
             self._end(piece, error)

@@ -182,11 +182,13 @@ def replay(
 
 @app.command()
 def generate(
-    source: Annotated[Path, typer.Argument(metavar="IN.mid")],
-    target: Annotated[Path, typer.Argument(metavar="OUT.mid")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="[IN.mid] OUT.mid", help="Without IN.mid the music begins from nothing.")
+    ],
     mode: Annotated[GenerationName, typer.Option(help=_of_generation("mode"))] = GenerationName.continue_,
     bars: Annotated[int | None, typer.Option(help=_of_generation("bars"))] = None,
     seconds: Annotated[float | None, typer.Option(help=_of_generation("seconds"))] = None,
+    minutes: Annotated[float | None, typer.Option(help="In the place of --seconds.")] = None,
     variations: Annotated[int, typer.Option(help="So many pieces: OUT-01.mid and so on.")] = 1,
     model: Annotated[str | None, typer.Option(help="Name of the network, or its folder; small if not said.")] = None,
     seed: Annotated[int, typer.Option(help=_of_generation("seed"))] = 0,
@@ -206,11 +208,14 @@ def generate(
     """Continue, accompany, fill in or answer a MIDI file."""
     from server.generate import generate_file
 
+    if len(files) > 2:
+        raise typer.BadParameter(f"expected [IN.mid] OUT.mid, got {len(files)} files")
+    *source, target = files
     generate_file(
-        source, target, model=model, server=server, key_file=key_file, png=png, mode=mode.value, bars=bars,
-        seconds=seconds, variations=variations, seed=seed, temperature=temperature, top_p=top_p, min_p=min_p, key=key,
-        chords=chords, prompt_bars=prompt_bars, from_bar=from_bar, parts=tuple(part or ()),
-        programs=tuple(program or ()),
+        source[0] if source else None, target, model=model, server=server, key_file=key_file, png=png, mode=mode.value,
+        bars=bars, seconds=seconds, minutes=minutes, variations=variations, seed=seed, temperature=temperature,
+        top_p=top_p, min_p=min_p, key=key, chords=chords, prompt_bars=prompt_bars, from_bar=from_bar,
+        parts=tuple(part or ()), programs=tuple(program or ()),
     )  # fmt: skip
 
 

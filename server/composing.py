@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from model.engine.together import Writer
 from model.engine.work import Draw, Engine, Sampling
 from model.fill import Filling, as_before, machine_first
 from model.generate import Continuation, Shape, plain
+from model.recital import Recital
 from model.tokens.grammar import ALL_PARTS, Limits, State, allowed, mask_of
 from model.tokens.vocabulary import PARTS
 from music.errors import BadMidi, BadSetting
@@ -16,10 +17,11 @@ from music.harmony import Key, parse_chart
 from music.limits import DEFAULT_LIMITS
 from music.score import DRUMS, Note, Part, Score
 from music.time import TICKS_PER_QUARTER, Meter, MeterChange, MeterMap, Tempo, TempoMap, Tick
-from streaming.generations import DEFAULT_BARS, MOST_BARS, GenerationOptions, GenerationRequest
+from streaming.generations import DEFAULT_BARS, DEFAULT_SECONDS, MOST_BARS, GenerationOptions, GenerationRequest
 from streaming.taste import Place, Taste, bias, pitches
 
 PIANO: Final = 0
+BARS_AND_PARTS: Final = ("bars", "key", "chords", "from_bar", "parts", "programs")  # performance tokens know of none
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,10 @@ class Order:
 
     work: Continuation | Filling
     shape: Shape
-    bars: int
+    size: int  # in bars
     parts: tuple[int, ...] = ()  # which part of the score each of the work's parts is; empty: the same
+
+    unit: ClassVar[str] = "bars"
 
     def write(
         self, engine: Engine[Any], seed: int, progress: Callable[[], object] = lambda: None
@@ -40,6 +44,20 @@ class Order:
         """Takes time for a long score."""
         score = self.work.whole(added)
         return as_before(score, self.parts) if self.parts else score
+
+
+AnyOrder = Order | Recital
+
+
+def prepare_solo(options: GenerationOptions, prompt: Score) -> Recital:
+    """Raises BadSetting for what a network for solo piano cannot do. Takes time for a long prompt."""
+    if options.mode != "continue":
+        raise BadSetting(f"expected mode continue with a network for solo piano, got {options.mode}")
+    for name in BARS_AND_PARTS:
+        if given := getattr(options, name):
+            raise BadSetting(f"expected no {name} with a network for solo piano, got {given!r}")
+    seconds = DEFAULT_SECONDS if options.seconds is None else options.seconds
+    return Recital.of(first_bars(prompt, options.prompt_bars), seconds=seconds, sampling=_sampling(options))
 
 
 def prepare(options: GenerationOptions, prompt: Score, capacity: int) -> Order:
@@ -149,7 +167,7 @@ def _bars_to_end(score: Score, first: Tick) -> int:
 
 def _shape(options: GenerationOptions, score: Score, machine: int, line: int) -> Shape:
     """`line`: the step of the first new bar, with which the chords begin."""
-    sampling = Sampling(temperature=options.temperature, top_p=options.top_p, min_p=options.min_p)
+    sampling = _sampling(options)
     if not (options.key or options.chords):
         return plain(sampling)
     taste = Taste(
@@ -165,6 +183,10 @@ def _shape(options: GenerationOptions, score: Score, machine: int, line: int) ->
         return Draw(allowed=ranges, sampling=sampling, bias=bias(taste, place, state, ranges))
 
     return shape
+
+
+def _sampling(options: GenerationOptions) -> Sampling:
+    return Sampling(temperature=options.temperature, top_p=options.top_p, min_p=options.min_p)
 
 
 def _with_parts(score: Score, programs: Sequence[int]) -> tuple[Score, int]:

@@ -4,9 +4,11 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from model.checkpoint import AnyNetwork
 from model.engine.backends import AnyEngine, make_engine
-from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms
-from model.registry import fingerprint, load, shipped_by_size
+from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms, solo_ms
+from model.networks.perceiver import Perceiver
+from model.registry import fingerprint, load_any, shipped_by_size
 from server.batch import SEQUENCES
 from server.serve import LoadedEngine
 from server.settings import AUTO, Settings
@@ -26,16 +28,18 @@ def with_head_room(settings: Settings, names: Sequence[str]) -> LoadedEngine:
     """The first of `names` that plays with ease here, else the last. Measuring it warms it up, too."""
     needed = HEAD_ROOM * LIVE_TOKENS_PER_SECOND
     for name in names:
-        engine = _engine(settings, name)
-        speed = 1000 / decode_ms(engine)
+        network = load_any(name)
+        engine, is_solo = _engine(settings, network), isinstance(network, Perceiver)
+        speed = 1000 / (solo_ms(engine) if is_solo else decode_ms(engine))
         if speed >= needed or name == names[-1]:
             break
         log.warning("network %s makes %.0f tokens/s here, and %d are needed: a smaller one plays", name, speed, needed)
-    return LoadedEngine(engine, name, f"{engine.backend}, {speed:.0f} tokens/s", fingerprint(name))
+    backend, solo_context = f"{engine.backend}, {speed:.0f} tokens/s", network.config.context if is_solo else None
+    return LoadedEngine(engine, name, backend, fingerprint(name), solo_context)
 
 
-def _engine(settings: Settings, name: str) -> AnyEngine:
+def _engine(settings: Settings, network: AnyNetwork) -> AnyEngine:
     # Two sequences for each player, as contexts take over from one another; and one more: a session that begins
     # anew overlaps with its predecessor. What is written besides has its own, so that it takes no player's.
     most = 2 * settings.max_sessions + 1 + SEQUENCES
-    return make_engine(load(name), backend=settings.engine, threads=settings.threads, max_sequences=most)
+    return make_engine(network, backend=settings.engine, threads=settings.threads, max_sequences=most)

@@ -43,10 +43,13 @@ class SessionHost:
         *,
         max_sessions: int = 4,
         inbox_messages: int = 256,
+        solo_context: int | None = None,
         now: Callable[[], Nanos] = monotonic,
     ) -> None:
+        """`solo_context`: how many tokens a network for solo piano hears, which writes pieces and plays no session."""
         self._engine = engine
         self._capacity = engine.capacity
+        self._solo_context = solo_context
         self._max_sessions = max_sessions
         self._inbox_messages = inbox_messages
         self._now = now
@@ -87,6 +90,8 @@ class SessionHost:
 
         Raises Refused when the house is full, BadSetting when `start` makes no sense: then the other plays on.
         """
+        if self.is_solo:
+            raise Refused("solo", "expected a network that plays with others, got one for solo piano", fatal=True)
         with self._lock:
             if self._failure:
                 raise Refused("engine_failed", self._failure, fatal=True)
@@ -176,6 +181,16 @@ class SessionHost:
     def capacity(self) -> int:
         """The most tokens that the engine holds of a piece."""
         return self._capacity
+
+    @property
+    def is_solo(self) -> bool:
+        """The network plays the piano, alone."""
+        return self._solo_context is not None
+
+    @property
+    def context(self) -> int:
+        """The most tokens that the network hears."""
+        return self._capacity if self._solo_context is None else self._solo_context
 
     def status(self) -> HostStatus:
         with self._lock:

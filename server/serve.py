@@ -36,6 +36,7 @@ class LoadedEngine(NamedTuple):
     model: str  # name of the network
     backend: str  # what computes it
     weights: str = ""  # their fingerprint
+    solo_context: int | None = None  # of a network for solo piano: the most tokens that it hears
 
 
 LoadEngine = Callable[[Settings], LoadedEngine]

@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from model.engine.work import Drawn, Engine, EngineFull, EngineSequence, Step
-from server.composing import Order
+from server.composing import AnyOrder
 
 
 class Trunk:
     """What the first piece of `order` reads into `reader`: `tokens`, kept for those that follow it."""
 
-    def __init__(self, order: Order, reader: EngineSequence, tokens: tuple[int, ...]) -> None:
+    def __init__(self, order: AnyOrder, reader: EngineSequence, tokens: tuple[int, ...]) -> None:
         self.order = order
         self.reader = reader
         self.is_read = False

@@ -12,6 +12,7 @@ from music.harmony import ALIASES, CHORDS, SCALES, parse_chart
 from streaming.messages import PartIndex, PromptNote
 
 DEFAULT_BARS: Final = 8
+DEFAULT_SECONDS: Final = 30  # of solo piano
 MOST_BARS: Final = 512
 MOST_PIECES: Final = 64
 MOST_NOTES: Final = 20_000
@@ -61,7 +62,10 @@ class GenerationOptions(BaseModel):
         description="Bars to write; 8 if neither is said, but accompany goes to the end of the prompt.",
     )
     seconds: float | None = Field(
-        default=None, gt=0, le=SECONDS, description="In the place of bars: as many whole bars as last so long."
+        default=None,
+        gt=0,
+        le=SECONDS,
+        description="In the place of bars: as many whole bars as last so long; of solo piano exactly so long, or 30.",
     )
     temperature: float = Field(default=0.95, ge=0, le=5, description="Lower is safer, higher is bolder.")
     top_p: float = Field(default=0.97, gt=0, le=1, description="Keep the likeliest tokens of so much probability.")
@@ -122,7 +126,7 @@ class Generation(BaseModel):
     seed: int
     variations: int
     done: tuple[int, ...] = Field(default=(), description="Numbers of the pieces that can be had, from 1.")
-    progress: float = Field(default=0.0, ge=0, le=1, description="Share of the bars that are written.")
+    progress: float = Field(default=0.0, ge=0, le=1, description="Share of the bars, or seconds, that are written.")
     queue_position: int | None = Field(default=None, description="So many generations go first.")
     reason: str | None = Field(default=None, description="Why it failed.")
 
@@ -138,6 +142,7 @@ class ModelAbout(BaseModel):
     weights: str = Field(description="Fingerprint: other weights have another.")
     backend: str = Field(description="What computes it.")
     context: int = Field(description="Tokens that it hears at most.")
+    is_solo: bool = Field(description="It plays the piano alone: generations of mode continue, and nothing live.")
 
 
 class Models(BaseModel):

@@ -32,6 +32,13 @@ def processors_of(draw: Draw) -> list[Processor]:
     return chain
 
 
+def pick(logits: Tensor, start: int, draw: Draw, uniform: float) -> int:
+    """The token that `draw` takes; logits: (V',), of the token ids from `start` on."""
+    for process in processors_of(draw):
+        logits = process(logits, start)
+    return start + sample(logits, uniform)
+
+
 def keep_ranges(ranges: Ranges) -> Processor:
     """Only token ids in one of the half-open ranges."""
 

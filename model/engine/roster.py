@@ -61,19 +61,21 @@ M = TypeVar("M", bound=Member)
 class Roster(Generic[M]):
     """At most so many at once; each holds at most `capacity` tokens of a vocabulary."""
 
-    def __init__(self, most: int, *, capacity: int, vocabulary: int) -> None:
+    def __init__(self, most: int, *, capacity: int, vocabulary: int, held: int | None = None) -> None:
+        """`held`: of how many tokens a sequence's caches hold something, where that is less than its capacity."""
         self.members: set[M] = set()
         self._most = most
         self._capacity = capacity
+        self._held = capacity if held is None else held
         self._vocabulary = vocabulary
 
     def cached(self, sequence_bytes: int) -> Cached:
         """`sequence_bytes` holds a whole sequence. Any thread: the engine's may open and close some meanwhile."""
-        lengths = [member.length for member in list(self.members)]
+        lengths = [min(member.length, self._held) for member in list(self.members)]
         return Cached(
             sequences=len(lengths),
             most_sequences=self._most,
-            bytes=sum(lengths) * sequence_bytes // self._capacity,
+            bytes=sum(lengths) * sequence_bytes // self._held,
             most_bytes=self._most * sequence_bytes,
         )
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from model.engine.chains import run_chains
 from model.engine.dice import uniform
-from model.engine.processors import processors_of, sample
+from model.engine.processors import pick
 from model.engine.roster import Member, Roster
 from model.engine.work import Cached, Draw, Drawn, Step
 from model.networks.decoder import Decoder, KVCache
@@ -107,9 +107,7 @@ class TorchEngine:
         """Only the hull of the allowed ranges is computed."""
         start, stop = draw.allowed[0][0], draw.allowed[-1][1]
         logits = self._network.logits(output, start, stop).float()
-        for process in processors_of(draw):
-            logits = process(logits, start)
-        return start + sample(logits, uniform(sequence.seed, sequence.length, draw.throw))
+        return pick(logits, start, draw, uniform(sequence.seed, sequence.length, draw.throw))
 
     def _admit(self, seed: int, cache: KVCache) -> TorchSequence:
         return self._roster.admit(TorchSequence(seed, self._roster, cache))

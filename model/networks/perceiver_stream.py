@@ -3,13 +3,15 @@
 The cross-attentions' keys and values are functions of the tokens alone, so keeping them is exact. The stack is another
 matter: a latent knows of latents that later leave the window. So there are two ways to go on when it is full.
 
-*exact*: the window begins anew with its newer half, computed at once, and grows again. Every logit is then the one that
-training would compute for the crop that ends where the window will be full.
+*exact*: the window begins anew with its newer half, computed at once, and grows again, always at the same positions.
+Every logit is then the one that training would compute for the crop that ends where the window will be full, whatever
+the portions in which the tokens came.
 *rolling*: the oldest latent makes way. A step always costs the same, but latents remember what they could not see in
 training, and the logits drift.
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor
@@ -17,6 +19,12 @@ from torch import Tensor
 from model.networks.attention import causal
 from model.networks.decoder import Span
 from model.networks.perceiver import UNTAGGED, CrossBlock, Perceiver, PerceiverConfig, Turn, seen
+
+
+def window_at(length: int, latents: int) -> int:
+    """The first position of the window in which token `length - 1` is a latent, in exact mode."""
+    stride = max(1, latents // 2)
+    return max(0, -(-(length - latents) // stride)) * stride
 
 
 class Context:
@@ -89,16 +97,24 @@ class PerceiverStream:
         """The window: the position of its first latent, and the one at which it will be full. For checks."""
         return self._first, self._first + self._latents
 
+    def fork(self) -> "PerceiverStream":
+        """A copy that goes its own way."""
+        return deepcopy(self, {id(module): module for module in self._network.modules()})
+
+    def read(self, tokens: Sequence[int]) -> None:
+        """What comes after them nobody asks: nothing is computed before it is needed."""
+        self._tokens += tokens
+
     @torch.inference_mode()
     def append(self, tokens: Sequence[int]) -> Tensor:
         """At least one token. Returns the logits of what comes after the last: (V,)."""
-        self._tokens += tokens
+        self.read(tokens)
         stop = len(self._tokens)
         if self._is_rolling:
             if stop - self._filled > 1 and stop - self._first > self._latents:
                 self._begin_at(stop - self._latents)
-        elif stop - self._first > self._latents:
-            self._begin_at(stop - self._latents // 2)
+        elif (first := window_at(stop, self._latents)) != self._first or self._filled < first:
+            self._begin_at(first)
         starts = [context.make_room(self._oldest(context, stop), stop) for context in self._contexts]
         begin = min(*starts, self._filled)
         raw, (cos, sin) = self._embedded(begin, stop)
@@ -115,7 +131,7 @@ class PerceiverStream:
         for context in self._contexts:
             context.known = min(context.known, length)
         self._filled = min(self._filled, length)
-        if is_lost or length <= self._first:
+        if self._is_rolling and (is_lost or length <= self._first):
             self._begin_at(max(0, length - self._latents // 2))
 
     def _begin_at(self, first: int) -> None:

@@ -61,14 +61,18 @@ def finished_notes(state: Performance, token: int) -> list[Note]:
     return [_note(pitch, begin, velocity, state.step) for pitch, begin, velocity in ended if begin < state.step]
 
 
-def allowed(state: Performance) -> Ranges:
-    """What may come next, as runs of tokens: only silent keys go down, and only sounding ones come up."""
+def allowed(state: Performance, *, longest: int = len(SHIFT), may_end: bool = True) -> Ranges:
+    """What may come next, as runs of tokens: only silent keys go down, and only those come up that were heard.
+
+    `longest`: the most steps to wait. However tokens are drawn, only so many fit between two waits.
+    """
     silent = mask_of(pitch for pitch in ON if pitch not in state.sounding)
     if state.is_striking:
         return runs(silent)
     downs = silent if state.velocity is not None else 0
     velocities = mask_of(VELOCITY) if silent else 0
-    return runs(downs | mask_of(OFF[pitch] for pitch in state.sounding) | mask_of((*SHIFT, END)) | velocities)
+    ups = mask_of(OFF[pitch] for pitch, (begin, _) in state.sounding.items() if begin < state.step)
+    return runs(downs | ups | mask_of(SHIFT[:longest]) | (mask_of((END,)) if may_end else 0) | velocities)
 
 
 class PerformanceEncoder:

@@ -22,7 +22,7 @@ from music.errors import BadSetting, TradefoursError
 from music.files import write_midi
 from music.score import Note
 from server.batch import Piece
-from server.composing import Order, prepare, score_of
+from server.composing import AnyOrder, prepare, prepare_solo, score_of
 from server.diary import Diary
 from server.host import SessionHost
 from server.rest.midi_reader import MidiReader
@@ -31,7 +31,7 @@ from server.rest.store import FILE, Row, Store
 from server.stage import STOPPING
 from streaming.generations import Generation, GenerationRequest, GenerationStatus
 
-MOST_WORK: Final = 4096  # bars of all pieces of one generation
+MOST_WORK: Final = 4096  # bars, or seconds, of all pieces of one generation
 EVENT_S: Final = 0.1  # between two events of one listener, however fast it goes
 FED: Final = 8  # pieces that wait at the engine: enough that it never waits for the next generation
 
@@ -58,7 +58,7 @@ class Job:
         changed.set()
 
     def seen(self, position: int | None) -> Generation:
-        written = len(self.done) * self.row.bars + sum(piece.bars for piece in self.pieces.values())
+        written = len(self.done) * self.row.bars + sum(piece.written for piece in self.pieces.values())
         waits = position if self.status == "queued" else None
         share = written / (self.row.bars * self.row.variations)
         return _generation(self.row, self.request, self.status, self.done, min(1.0, share), waits, self.reason)
@@ -233,11 +233,11 @@ class Jobs:
         if key is not None and (known := await self._known(store, key, fingerprint)):
             return known
         order = await self._prepared(request, midi)
-        if order.bars * request.variations > MOST_WORK:
-            got = f"{request.variations} of {order.bars} bars"
-            raise Problem(422, "too_long", f"expected at most {MOST_WORK} bars in all pieces together, got {got}")
+        if order.size * request.variations > MOST_WORK:
+            got, most = f"{request.variations} of {order.size} {order.unit}", f"{MOST_WORK} {order.unit}"
+            raise Problem(422, "too_long", f"expected at most {most} in all pieces together, got {got}")
         id = secrets.token_hex(8)
-        row = Row(id, asked, midi, order.bars, request.variations, self._model, self._weights, fingerprint)
+        row = Row(id, asked, midi, order.size, request.variations, self._model, self._weights, fingerprint)
         added = await self._on(self._disk, store.add, row, key, time.time())
         if not added and key is not None and (known := await self._known(store, key, fingerprint)):  # twice at once
             return known
@@ -253,10 +253,11 @@ class Jobs:
             raise Problem(422, "key_reused", f"expected the same request with Idempotency-Key {key!r}, got another")
         return await self.find(found[0].id)
 
-    async def _prepared(self, request: GenerationRequest, midi: bytes | None) -> Order:
-        def work() -> Order:
+    async def _prepared(self, request: GenerationRequest, midi: bytes | None) -> AnyOrder:
+        def work() -> AnyOrder:
             prompt = score_of(request) if midi is None else self._midi.read(midi)
-            return prepare(request, prompt, self._host.capacity)
+            host = self._host
+            return prepare_solo(request, prompt) if host.is_solo else prepare(request, prompt, host.capacity)
 
         try:
             return await self.read(work)

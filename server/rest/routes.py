@@ -58,8 +58,14 @@ def _add_lists(app: FastAPI, stage: Stage) -> None:
     @app.get("/v1/models", responses=answers())
     async def models() -> Models:
         """The networks that can be asked for."""
-        context = stage.host.capacity
-        about = ModelAbout(name=stage.model, weights=stage.weights, backend=stage.backend, context=context)
+        host = stage.host
+        about = ModelAbout(
+            name=stage.model,
+            weights=stage.weights,
+            backend=stage.backend,
+            context=host.context,
+            is_solo=host.is_solo,
+        )
         return Models(models=[about])
 
     @app.get("/v1/sessions", responses=answers())

@@ -64,14 +64,14 @@ async def heard(socket: ClientConnection, kind: str) -> Any:
 
 
 @contextmanager
-def run_server(**settings: Any) -> Iterator[Running]:
+def run_server(*, solo_context: int | None = None, **settings: Any) -> Iterator[Running]:
     with TemporaryDirectory() as folder:
-        yield from _run(Settings(**{"port": 0, "generations": folder, **settings}))
+        yield from _run(Settings(**{"port": 0, "generations": folder, **settings}), solo_context)
 
 
-def _run(chosen: Settings) -> Iterator[Running]:
+def _run(chosen: Settings, solo_context: int | None) -> Iterator[Running]:
     engine = FakeEngine()
-    app = build_app(chosen, engine, "fake", "dice")
+    app = build_app(chosen, engine, "fake", "dice", solo_context=solo_context)
     ready = threading.Event()
     listener = listen(chosen.host, chosen.port)
     server = Server(app.state.stage, ready.set, uvicorn_config(app))

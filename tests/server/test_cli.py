@@ -10,13 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from model.checkpoint import save_network
 from music.errors import BadSetting
 from music.files import read_midi, save_midi
 from server.cli import app, main
 from server.composing import bar_after, bars_on, first_bars
 from tests.conftest import ROOT
+from tests.model.random_performers import random_performer
 from tests.model.training.made_corpus import made_archive, scale_score
 from tests.server.processes import free_port, server_process
 
@@ -103,6 +105,51 @@ def test_generate_refuses_options_that_make_no_sense(scale_file: Path, tmp_path:
     result = CliRunner().invoke(app, command)
     assert isinstance(result.exception, BadSetting)
     assert words in str(result.exception)
+
+
+@pytest.fixture(scope="module")
+def pianist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weights") / "pianist"
+    save_network(random_performer(), folder, about={})
+    return folder
+
+
+def generated(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["generate", *map(str, arguments)])
+
+
+def test_solo_piano_is_written_with_and_without_a_prompt(pianist: Path, scale_file: Path, tmp_path: Path) -> None:
+    out, png = tmp_path / "out.mid", tmp_path / "out.png"
+    result = generated(scale_file, out, "--model", pianist, "--minutes", 0.05, "--png", png)
+    assert result.exit_code == 0, result.exception
+    assert "continuation" in result.stdout
+    assert png.read_bytes().startswith(b"\x89PNG")
+    before, after = read_midi(scale_file), read_midi(out)
+    assert set(before.notes) <= set(after.notes)
+    assert len(after.notes) > len(before.notes)
+
+    result = generated(out, "--model", pianist, "--seconds", 1, "--variations", 2)
+    assert result.exit_code == 0, result.exception
+    assert result.stdout == ""
+    assert all(read_midi(tmp_path / f"out-{number:02}.mid").notes for number in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--bars", "4"], "expected no bars with a network for solo piano, got 4"),
+        (["--mode", "accompany"], "expected mode continue"),
+        (["--minutes", "1", "--seconds", "60"], "expected minutes or seconds, got both"),
+    ],
+)
+def test_solo_piano_knows_no_bars_and_no_parts(pianist: Path, tmp_path: Path, options: list[str], words: str) -> None:
+    result = generated(tmp_path / "out.mid", "--model", pianist, *options)
+    assert isinstance(result.exception, BadSetting)
+    assert words in str(result.exception)
+
+
+def test_generate_takes_two_files_at_most() -> None:
+    assert generated("a.mid", "b.mid", "c.mid").exit_code == 2
 
 
 @pytest.mark.parametrize("case", ["truncated", "text", "huge", "missing", "folder"])

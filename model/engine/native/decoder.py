@@ -3,10 +3,11 @@
 import ctypes
 import weakref
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.engine.native.library import CLayer, CShape, CTokenTable, NativeUnavailable, library, paths
 from model.networks.config import GROUP_OF_ATTRIBUTE, GROUPS, NetworkConfig, Sharing
@@ -22,38 +23,53 @@ class Format(IntEnum):
     INT8 = 2  # weights only: groups of 64 share a scale
 
 
-class PackedDecoder:
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Packed:
     """The library's copy of a network. Its memory goes when this does."""
 
-    def __init__(self, network: Decoder, *, weights: Format, cache: Format, path: str | None = None) -> None:
-        config = network.config
-        _check(config, cache)
-        known = paths()
-        if path is not None and path not in known:
-            raise NativeUnavailable(f"expected kernels of {', '.join(known)}, got {path!r}")
-        self.path = path or known[0]
-        self.weights = weights
-        tensors = {name: tensor.float().cpu().contiguous() for name, tensor in network.state_dict().items()}
-        shape = _shape(config, weights, cache)
-        groups = bytes(GROUP_OF_ATTRIBUTE[Attribute(attribute)] for attribute in ATTRIBUTE_OF)
-        table = CTokenTable(bytes(ATTRIBUTE_OF), groups, bytes(IN_HEADER))
-        layers = (CLayer * config.layers)(*(_layer(tensors, number) for number in range(config.layers)))
-        handle = library().tradefours_decoder(
-            ctypes.byref(shape),
-            ctypes.byref(table),
-            tensors["embedding.weight"].data_ptr(),
-            tensors["norm.weight"].data_ptr(),
-            layers,
-            known.index(self.path),
-        )
-        if not handle:
+    handle: int
+    path: str  # of the kernels
+    weights: Format
+    capacity: int  # the most tokens of a sequence
+    held: int  # of how many of them its caches hold something
+    vocabulary: int
+
+    def __post_init__(self) -> None:
+        if not self.handle:
             raise NativeUnavailable("expected memory for the packed weights, got none")
-        self.handle: int = handle
-        weakref.finalize(self, library().tradefours_free_decoder, handle)
+        weakref.finalize(self, library().tradefours_free_network, self.handle)
 
     @property
     def weight_bytes(self) -> int:
         return int(library().tradefours_weight_bytes(self.handle))
+
+
+def pack_decoder(network: Decoder, *, weights: Format, cache: Format, path: str | None) -> Packed:
+    """`path` None takes the fastest kernels that this processor runs."""
+    config, chosen = network.config, chosen_path(path)
+    shape, tensors = shape_of(config, weights, cache), tensors_of(network)
+    groups = bytes(GROUP_OF_ATTRIBUTE[Attribute(attribute)] for attribute in ATTRIBUTE_OF)
+    table = CTokenTable(bytes(ATTRIBUTE_OF), groups, bytes(IN_HEADER))
+    handle = library().tradefours_decoder(
+        ctypes.byref(shape),
+        ctypes.byref(table),
+        tensors["embedding.weight"].data_ptr(),
+        tensors["norm.weight"].data_ptr(),
+        layers_of(tensors, config.layers),
+        paths().index(chosen),
+    )
+    return Packed(handle, chosen, weights, config.context, config.context, config.vocabulary)
+
+
+def chosen_path(path: str | None) -> str:
+    known = paths()
+    if path is not None and path not in known:
+        raise NativeUnavailable(f"expected kernels of {', '.join(known)}, got {path!r}")
+    return path or known[0]
+
+
+def tensors_of(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.float().cpu().contiguous() for name, tensor in network.state_dict().items()}
 
 
 def _check(config: NetworkConfig, cache: Format) -> None:
@@ -66,7 +82,9 @@ def _check(config: NetworkConfig, cache: Format) -> None:
         )
 
 
-def _shape(config: NetworkConfig, weights: Format, cache: Format) -> CShape:
+def shape_of(config: NetworkConfig, weights: Format, cache: Format) -> CShape:
+    """Raises NativeUnavailable for what the library does not compute."""
+    _check(config, cache)
     return CShape(
         sharing=list(Sharing).index(config.sharing),
         layers=config.layers,
@@ -83,6 +101,10 @@ def _shape(config: NetworkConfig, weights: Format, cache: Format) -> CShape:
         cache=cache,
         rope_base=config.rope_base,
     )
+
+
+def layers_of(tensors: Mapping[str, Tensor], count: int) -> Any:
+    return (CLayer * count)(*(_layer(tensors, number) for number in range(count)))
 
 
 def _layer(tensors: Mapping[str, Tensor], number: int) -> CLayer:

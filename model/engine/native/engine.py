@@ -12,13 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from model.checkpoint import AnyNetwork
 from model.engine.checks import DAMAGED, checked_token
 from model.engine.dice import uniform
-from model.engine.native.decoder import Format, PackedDecoder
+from model.engine.native.decoder import Format, pack_decoder
 from model.engine.native.library import CDraw, CWork, library
+from model.engine.native.perceiver import pack_perceiver
 from model.engine.roster import ListedMember, Roster
 from model.engine.work import Cached, Draw, Drawn, EngineFull, Sampling, Step
-from model.networks.decoder import Decoder
+from model.networks.perceiver import Perceiver
 
 
 @dataclass(slots=True, eq=False)
@@ -39,17 +41,22 @@ class NativeEngine:
 
     def __init__(
         self,
-        network: Decoder,
+        network: AnyNetwork,
         *,
         weights: Format = Format.INT8,
         cache: Format = Format.BF16,
         max_sequences: int = 8,
         path: str | None = None,
     ) -> None:
-        self._config = network.config
-        self._packed = PackedDecoder(network, weights=weights, cache=cache, path=path)
+        self._packed = packed = (
+            pack_perceiver(network, weights=weights, cache=cache, path=path)
+            if isinstance(network, Perceiver)
+            else pack_decoder(network, weights=weights, cache=cache, path=path)
+        )
         self._sequence_bytes = self._bytes_of_one()
-        self._roster = Roster[NativeSequence](max_sequences, capacity=self.capacity, vocabulary=self._config.vocabulary)
+        self._roster = Roster[NativeSequence](
+            max_sequences, capacity=packed.capacity, vocabulary=packed.vocabulary, held=packed.held
+        )
 
     @property
     def backend(self) -> str:
@@ -58,7 +65,7 @@ class NativeEngine:
 
     @property
     def capacity(self) -> int:
-        return self._config.context
+        return self._packed.capacity
 
     @property
     def weight_bytes(self) -> int:
@@ -95,10 +102,10 @@ class NativeEngine:
 
     def logits(self, sequence: NativeSequence, append: Sequence[int]) -> Tensor:
         """Append at least one token, and see what the network thinks comes next: (vocabulary,), in float32."""
-        everything = Draw(allowed=((0, self._config.vocabulary),), sampling=Sampling(temperature=0))
+        everything = Draw(allowed=((0, self._packed.vocabulary),), sampling=Sampling(temperature=0))
         step = Step(keep=sequence.length, append=tuple(append), draw=everything)
         self._roster.check_work([(sequence, step)])
-        logits = torch.empty(self._config.vocabulary)
+        logits = torch.empty(self._packed.vocabulary)
         told = _told(sequence, step)
         told.logits = logits.data_ptr()
         library().tradefours_run(self._packed.handle, ctypes.byref(told), 1)

@@ -39,6 +39,17 @@ class CLayer(Structure):
     )
 
 
+class CPerceiverShape(Structure):
+    _fields_ = (("stack", CShape), ("context", c_int32), ("shorter", c_int32))
+
+
+class CCross(Structure):
+    _fields_ = tuple(
+        (name, c_void_p)
+        for name in ("norm_query", "norm_key", "query", "key_value", "out", "norm_mlp", "gate_up", "down")
+    )
+
+
 class CDraw(Structure):
     _fields_ = (
         ("ranges", POINTER(c_int32)),
@@ -91,7 +102,8 @@ def _declared(found: ctypes.CDLL) -> ctypes.CDLL:
     for name, result, arguments in (
         ("path", c_char_p, (c_int,)),
         ("decoder", c_void_p, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int)),
-        ("free_decoder", None, (c_void_p,)),
+        ("perceiver", c_void_p, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int)),
+        ("free_network", None, (c_void_p,)),
         ("weight_bytes", c_int64, (c_void_p,)),
         ("sequence", c_void_p, (c_void_p,)),
         ("fork", c_void_p, (c_void_p, c_void_p)),

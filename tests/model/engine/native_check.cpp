@@ -9,9 +9,10 @@
 #include "decoder.h"
 #include "draw.h"
 #include "paths.h"
+#include "perceiver.h"
 
 namespace {
-constexpr int kVocabulary = 50, kContext = 70, kAttributes = 5, kGroups = 4;
+constexpr int kVocabulary = 50, kContext = 70, kLatents = 16, kShort = 32, kAttributes = 5, kGroups = 4;
 std::mt19937 dice(1);
 
 int roll(int first, int last) { return first + static_cast<int>(dice() % (last - first + 1)); }
@@ -20,6 +21,7 @@ struct RandomNetwork {
     Shape shape;
     std::vector<std::vector<float>> tensors;
     std::vector<LayerTensors> layers;
+    std::vector<CrossTensors> crosses;
     std::vector<uint8_t> attribute, group, header;
     const float *embedding, *norm;
 
@@ -45,6 +47,11 @@ struct RandomNetwork {
             t.down = fill(static_cast<size_t>(shape.width) * shape.hidden, 0.2f);
             layers.push_back(t);
         }
+        const size_t square = static_cast<size_t>(queries) * shape.width, tall = 2 * shape.hidden * shape.width;
+        for (int c = 0; c < kCrosses; c++)
+            crosses.push_back({fill(shape.width, 0.1f, 1), fill(shape.width, 0.1f, 1), fill(square, 0.2f),
+                               fill(2 * square, 0.2f), fill(square, 0.2f), fill(shape.width, 0.1f, 1),
+                               fill(tall, 0.2f), fill(tall / 2, 0.2f)});
         embedding = fill(kVocabulary * shape.width, 0.5f);
         norm = fill(shape.width, 0.1f, 1);
         for (int token = 0; token < kVocabulary; token++) {
@@ -54,20 +61,26 @@ struct RandomNetwork {
         }
     }
 
-    Decoder decoder(const Kernels& kernels) const {
+    std::unique_ptr<Network> decoder(const Kernels& kernels) const {
         const TokenTable table{attribute.data(), group.data(), header.data()};
-        return Decoder(shape, table, embedding, norm, layers.data(), kernels);
+        return std::make_unique<Decoder>(shape, table, embedding, norm, layers.data(), kernels);
+    }
+
+    std::unique_ptr<Network> perceiver(const Kernels& kernels) const {
+        PerceiverShape whole{shape, kContext, kShort};
+        whole.stack.context = kLatents;
+        return std::make_unique<Perceiver>(whole, embedding, norm, crosses.data(), layers.data(), kernels);
     }
 };
 
-std::vector<float> append(Decoder& decoder, Sequence& sequence, const std::vector<int>& tokens) {
-    for (size_t at = 0; at < tokens.size();) {
-        Row rows[kRows];
-        int n = 0;
-        for (; n < kRows && at < tokens.size(); n++, at++) rows[n] = {&sequence, tokens[at]};
-        decoder.pass(rows, n);
-        if (at == tokens.size()) {
-            const float* logits = decoder.logits(n - 1, 0, kVocabulary);
+std::vector<float> append(Network& network, Cache& cache, const std::vector<int32_t>& tokens) {
+    std::vector<Row> rows;
+    network.plan(cache, tokens.data(), static_cast<int>(tokens.size()), true, rows);
+    for (size_t at = 0; at < rows.size(); at += kRows) {
+        const int n = static_cast<int>(std::min<size_t>(kRows, rows.size() - at));
+        network.pass(rows.data() + at, n);
+        if (at + n == rows.size()) {
+            const float* logits = network.logits(n - 1, 0, kVocabulary);
             return {logits, logits + kVocabulary};
         }
     }
@@ -84,28 +97,25 @@ double difference(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 // Grow, shrink and fork at random; after each step, what a fresh sequence of the same tokens makes of them.
-int check(const RandomNetwork& network, const Kernels& kernels, double tolerance, int steps) {
-    Decoder decoder = network.decoder(kernels), judge = network.decoder(plain_kernels);
-    auto sequence = std::make_unique<Sequence>(decoder.shape);
-    std::vector<int> tokens;
+int check(Network& network, Network& judge, const char* what, double tolerance, int most, int steps) {
+    std::unique_ptr<Cache> cache = network.open();
+    std::vector<int32_t> tokens;
     int wrong = 0;
     for (int step = 0; step < steps; step++) {
         const int keep = step % 5 == 4 ? 0 : roll(std::max(0, static_cast<int>(tokens.size()) - 20), tokens.size());
         tokens.resize(keep);
-        sequence->length = keep;
-        if (step % 3 == 2) sequence = decoder.fork(*sequence);
-        const int room = kContext - keep, edge = 16 - keep % 16;
+        cache->length = keep;
+        if (step % 3 == 2) cache = network.fork(*cache);
+        const int room = most - keep, edge = 16 - keep % 16;
         const int count = std::min(room, step % 2 ? roll(1, 40) : edge + roll(0, 1));
-        std::vector<int> more;
+        std::vector<int32_t> more;
         for (int i = 0; i < count; i++) more.push_back(roll(0, kVocabulary - 1));
         tokens.insert(tokens.end(), more.begin(), more.end());
         if (more.empty()) continue;
-        const auto found = append(decoder, *sequence, more);
-        Sequence fresh(judge.shape);
-        const double off = difference(found, append(judge, fresh, tokens));
+        const auto found = append(network, *cache, more);
+        const double off = difference(found, append(judge, *judge.open(), tokens));
         if (!(off < tolerance)) {
-            std::printf("%s, sharing %d, weights %d, cache %d, %zu tokens: off by %g\n", kernels.name,
-                        network.shape.sharing, network.shape.weights, network.shape.cache, tokens.size(), off);
+            std::printf("%s, %zu tokens: off by %g\n", what, tokens.size(), off);
             wrong++;
         }
     }
@@ -191,7 +201,16 @@ int main(int, char** arguments) {
             // Rounding keys to bf16 falls differently when a sum differs in its last bit; AVX2 rounds activations
             // to 7 bits and the others to 8, whose products check_products holds to.
             const double tolerance = weights == Format::int8 ? 0.35 : cache == Format::bf16 ? 0.02 : 1e-4;
-            for (const Kernels* kernels : paths()) wrong += check(network, *kernels, tolerance, steps);
+            for (const Kernels* kernels : paths()) {
+                char what[80];
+                std::snprintf(what, sizeof what, "%s, sharing %d, weights %d, cache %d", kernels->name, sharing,
+                              network.shape.weights, network.shape.cache);
+                wrong += check(*network.decoder(*kernels), *network.decoder(plain_kernels), what, tolerance, kContext,
+                               steps);
+                if (sharing == static_cast<int>(Sharing::mha))
+                    wrong += check(*network.perceiver(*kernels), *network.perceiver(plain_kernels), what, tolerance,
+                                   4 * kContext, 2 * steps);
+            }
         }
     }
     for (const Kernels* kernels : paths()) std::printf("checked %s\n", kernels->name);

@@ -12,7 +12,9 @@ import pytest
 ROOT: Final = Path(__file__).resolve().parents[3]
 SOURCE: Final = ROOT / "model/engine/native/source"
 CHECK: Final = Path(__file__).with_name("native_check.cpp")
-SHARED: Final = ("decoder.cpp", "draw.cpp", "paths.cpp", "kernels_plain.cpp")
+SHARED: Final = (
+    *(f"{name}.cpp" for name in ("decoder", "draw", "packing", "paths", "perceiver", "workbench", "kernels_plain")),
+)
 X86: Final = {
     "kernels_avx2.cpp": ["-mavx2", "-mfma"],
     "kernels_avx512.cpp": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni"],

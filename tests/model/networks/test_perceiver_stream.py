@@ -82,3 +82,34 @@ def test_what_is_kept_does_not_grow() -> None:
     before = stream.size_bytes
     stream.append(some_tokens(4 * CONTEXT).flatten().tolist())
     assert stream.size_bytes == before == 8 * 4 * 16 * 2 * ((CONTEXT + LATENTS) + (16 + LATENTS) + 2 * LATENTS)
+
+
+@given(st.lists(st.tuples(st.integers(1, LATENTS), st.booleans()), min_size=4, max_size=12))
+@settings(max_examples=20, deadline=None)
+def test_the_portions_in_which_tokens_come_leave_no_trace(portions: list[tuple[int, bool]]) -> None:
+    net, tokens = network(), list[int]()
+    stream = PerceiverStream(net)
+    for seed, (count, asks) in enumerate(portions):
+        more = some_tokens(count, seed).flatten().tolist()
+        tokens += more
+        if asks:
+            assert torch.allclose(stream.append(more), anew(net, tokens, stream.ends), atol=1e-8)
+        else:
+            stream.read(more)
+    at_once = PerceiverStream(net)
+    at_once.append(tokens)
+    stream.keep(len(tokens) - 1)
+    stream.append(tokens[-1:])
+    assert stream.ends == at_once.ends
+
+
+@pytest.mark.parametrize("is_rolling", [False, True])
+def test_a_fork_goes_its_own_way(is_rolling: bool) -> None:
+    net, tokens = network(), some_tokens(CONTEXT + 9).flatten().tolist()
+    stream = PerceiverStream(net, is_rolling=is_rolling)
+    stream.append(tokens[:-1])
+    copy = stream.fork()
+    copy.append(some_tokens(LATENTS, 3).flatten().tolist())
+    expected = stream.fork().append(tokens[-1:])
+    assert torch.equal(stream.append(tokens[-1:]), expected)
+    assert len(copy) == len(tokens) - 1 + LATENTS

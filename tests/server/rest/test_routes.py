@@ -396,7 +396,7 @@ def test_more_than_may_wait_are_refused_with_a_time_to_come_back() -> None:
 
 async def test_models_and_sessions_are_listed(running: Running, client: httpx.Client) -> None:
     models = (await asyncio.to_thread(client.get, "/v1/models")).json()["models"]
-    assert models == [{"name": "fake", "weights": "", "backend": "dice", "context": 2048}]
+    assert models == [{"name": "fake", "weights": "", "backend": "dice", "context": 2048, "is_solo": False}]
     assert client.get("/v1/sessions").json() == {"sessions": [], "capacity": 4}
     async with running.playing() as socket:
         await say(socket, type="heartbeat", tick=0)

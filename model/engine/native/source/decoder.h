@@ -1,9 +1,9 @@
-// The network on packed weights, and the sequences that it continues. Knows no C interface and no sampling.
+// The decoder on packed weights, and the sequences that it continues.
 #pragma once
 #include <memory>
 #include <vector>
 
-#include "kernels.h"
+#include "workbench.h"
 
 enum class Sharing : int32_t { mha, gqa, mqa, grouped, routed, partitioned };
 
@@ -30,33 +30,17 @@ struct LayerTensors {
     const float *norm_attention, *qkv, *out, *leaning, *norm_mlp, *gate_up, *down;  // leaning: grouped only, else null
 };
 
-// Memory that is zero and that the system provides page by page, as it is written to.
-class Memory {
-public:
-    explicit Memory(size_t bytes, bool huge_pages = false);
-    uint8_t* data() const { return data_; }
-    size_t bytes() const { return bytes_; }
-    template <class T> T* as() const { return reinterpret_cast<T*>(data_); }
-
-private:
-    size_t bytes_;
-    std::unique_ptr<void, void (*)(void*)> block_;
-    uint8_t* data_;
-};
-
-// One sequence's keys and values. A rewind lowers `length`; what lies beyond is written over.
+// One sequence's keys and values.
 //
 // For each layer one store of all tokens for each KV head; partitioned networks also have a store for each group with
 // its own tokens and the header's, one after the other without gaps, for all that is older than the window.
-struct Sequence {
+struct Sequence : Cache {
     Sequence(const Shape&);
-    Sequence(const Sequence&) = default;
 
     uint8_t* keys(int layer, int store) const { return at(layer, store, 0); }
     uint8_t* values(int layer, int store) const { return at(layer, store, 1); }
-    size_t bytes() const { return memory->bytes(); }
+    size_t bytes() const override { return memory->bytes(); }
 
-    int length = 0;
     int layers, stores;
     size_t store_bytes;
     std::shared_ptr<Memory> memory;
@@ -69,56 +53,48 @@ private:
     }
 };
 
-struct Row {
-    Sequence* sequence;
-    int token;
-};
-
-constexpr int kRows = 32;  // tokens in a pass: their activations stay in the second-level cache
-
-class Decoder {
+class Decoder : public Network {
 public:
     Decoder(const Shape&, const TokenTable&, const float* embedding, const float* norm, const LayerTensors*,
             const Kernels&);
 
-    // Append at most kRows tokens, a sequence's in order and side by side. Each sequence's length grows.
-    void pass(const Row* rows, int n);
+    std::unique_ptr<Cache> open() const override { return std::make_unique<Sequence>(shape); }
+    std::unique_ptr<Cache> fork(const Cache& from) const override;
+    void plan(Cache&, const int32_t* tokens, int count, bool draws, std::vector<Row>& rows) const override;
+    void pass(const Row* rows, int n) override;  // each sequence's length grows
+    const float* logits(int row, int first, int last) override;
+    size_t weight_bytes() const override { return bench_.weight_bytes(); }
 
-    // Of the pass's row: logits of token ids first..last, into a table for the whole vocabulary, padded to blocks.
-    const float* logits(int row, int first, int last);
+    // A pass in halves, for whoever does something to the stream between them.
+    void enter(const Row* rows, int n);
+    void climb(const Row* rows, int n);
+    float* stream() const { return stream_; }
+    const float* embedded(int token) const { return embedding_.data() + static_cast<size_t>(token) * shape.width; }
 
-    std::unique_ptr<Sequence> fork(const Sequence&) const;
     const Shape shape;
-    const Kernels& kernels;
-    size_t weight_bytes() const { return packed_->bytes(); }
 
 private:
     struct Layer {
-        const float *norm_attention, *leaning, *norm_mlp;
-        Packed qkv, out, gate_up, down;
+        const float *norm_attention, *leaning;
+        Packed qkv, out;
+        Mlp mlp;
     };
 
-    Packed pack(const float* rows, int count, int columns, const std::vector<int>& order, uint8_t*& to) const;
-    const float* keep(const float* values, size_t count);
-    Activations input(int columns) const;
-    void round(const Activations&, int n) const;
-    void multiply(const Packed&, const Activations&, int n, float* out, size_t stride) const;
-    void enter(const Row* rows, int n);
     void project(const Layer&, int layer, const Row* rows, int n);
     void write(int layer, const Row&, int position, const float* kv);
     void attend(const Layer&, int layer, const Row* rows, int n);
 
+    Workbench bench_;
     std::vector<uint8_t> table_attribute_, table_group_, table_header_;
-    std::vector<std::vector<float>> kept_;
     std::vector<float> embedding_, cos_, sin_;
     const float* norm_;
     std::vector<Layer> layers_;
     Packed head_;
-    std::unique_ptr<Memory> packed_, scratch_;
+    std::unique_ptr<Memory> scratch_;
     int positions_[kRows];
-    int all_rows_[kRows];
     int qkv_stride_;
-    float *stream_, *qkv_, *wide_, *input_, *scales_, *scores_, *logits_;
-    uint8_t* rounded_;
+    float *stream_, *qkv_, *scores_, *logits_;
     size_t score_room_;
 };
+
+inline Sequence& sequence_of(const Row& row) { return static_cast<Sequence&>(*row.cache); }

@@ -5,6 +5,7 @@
 #include "decoder.h"
 #include "draw.h"
 #include "paths.h"
+#include "perceiver.h"
 
 #if defined(_WIN32)
 #define EXPORT extern "C" __declspec(dllexport)
@@ -13,7 +14,7 @@
 #endif
 
 struct Work {
-    Sequence* sequence;
+    Cache* sequence;
     const int32_t* append;
     int32_t append_count;
     int32_t keep;      // the sequence is rewound to so many tokens first
@@ -29,7 +30,7 @@ EXPORT const char* tradefours_path(int rank) {
     return rank < static_cast<int>(all.size()) ? all[rank]->name : nullptr;
 }
 
-EXPORT Decoder* tradefours_decoder(const Shape* shape, const TokenTable* table, const float* embedding,
+EXPORT Network* tradefours_decoder(const Shape* shape, const TokenTable* table, const float* embedding,
                                    const float* norm, const LayerTensors* layers, int path) {
     try {
         return new Decoder(*shape, *table, embedding, norm, layers, *paths().at(path));
@@ -38,63 +39,77 @@ EXPORT Decoder* tradefours_decoder(const Shape* shape, const TokenTable* table, 
     }
 }
 
-EXPORT void tradefours_free_decoder(Decoder* decoder) { delete decoder; }
-
-EXPORT int64_t tradefours_weight_bytes(const Decoder* decoder) { return decoder->weight_bytes(); }
-
-EXPORT Sequence* tradefours_sequence(const Decoder* decoder) {
+EXPORT Network* tradefours_perceiver(const PerceiverShape* shape, const float* embedding, const float* norm,
+                                     const CrossTensors* crosses, const LayerTensors* layers, int path) {
     try {
-        return new Sequence(decoder->shape);
+        return new Perceiver(*shape, embedding, norm, crosses, layers, *paths().at(path));
+    } catch (const std::exception&) {
+        return nullptr;
+    }
+}
+
+EXPORT void tradefours_free_network(Network* network) { delete network; }
+
+EXPORT int64_t tradefours_weight_bytes(const Network* network) { return network->weight_bytes(); }
+
+EXPORT Cache* tradefours_sequence(const Network* network) {
+    try {
+        return network->open().release();
     } catch (const std::bad_alloc&) {
         return nullptr;
     }
 }
 
-EXPORT Sequence* tradefours_fork(const Decoder* decoder, const Sequence* sequence) {
+EXPORT Cache* tradefours_fork(const Network* network, const Cache* sequence) {
     try {
-        return decoder->fork(*sequence).release();
+        return network->fork(*sequence).release();
     } catch (const std::bad_alloc&) {
         return nullptr;
     }
 }
 
-EXPORT int64_t tradefours_sequence_bytes(const Sequence* sequence) { return sequence->bytes(); }
+EXPORT int64_t tradefours_sequence_bytes(const Cache* sequence) { return sequence->bytes(); }
 
-EXPORT void tradefours_free_sequence(Sequence* sequence) { delete sequence; }
+EXPORT void tradefours_free_sequence(Cache* sequence) { delete sequence; }
 
 // All the work, in passes of at most kRows tokens. Tokens and lengths have been checked.
-EXPORT void tradefours_run(Decoder* decoder, Work* work, int count) {
+EXPORT void tradefours_run(Network* network, Work* work, int count) {
     Row rows[kRows];
     struct { Work* work; int row; } drawing[kRows];
+    std::vector<Row> planned;
     int filled = 0, draws = 0, link = 0;
     const auto flush = [&] {
-        decoder->pass(rows, filled);
+        network->pass(rows, filled);
         for (int d = 0; d < draws; d++) {
             Work& w = *drawing[d].work;
             const Draw& wish = w.draws[link];
             const int32_t* ranges = wish.ranges;
             const int first = ranges[0], last = ranges[2 * wish.range_count - 1];
-            const float* logits = decoder->logits(drawing[d].row, first, last);
+            const float* logits = network->logits(drawing[d].row, first, last);
             if (w.logits) std::copy(logits + first, logits + last, w.logits + first);
             w.tokens[link] = draw(wish, logits);
         }
         filled = draws = 0;
     };
-    const auto read = [&](Work& w, int32_t token, bool is_last) {
-        rows[filled++] = {w.sequence, token};
-        if (is_last && link < w.draw_count) drawing[draws++] = {&w, filled - 1};
-        if (filled == kRows) flush();
+    const auto read = [&](Work& w, const int32_t* tokens, int n) {
+        planned.clear();
+        network->plan(*w.sequence, tokens, n, link < w.draw_count, planned);
+        for (const Row& row : planned) {
+            rows[filled++] = row;
+            if (&row == &planned.back() && link < w.draw_count) drawing[draws++] = {&w, filled - 1};
+            if (filled == kRows) flush();
+        }
     };
     int links = 0;
     for (Work* w = work; w < work + count; w++) {
         w->sequence->length = w->keep;
         links = std::max(links, w->draw_count);
-        for (int i = 0; i < w->append_count; i++) read(*w, w->append[i], i + 1 == w->append_count);
+        read(*w, w->append, w->append_count);
     }
     if (filled) flush();
     for (link = 1; link < links; link++) {
         for (Work* w = work; w < work + count; w++)
-            if (link < w->draw_count && w->tokens[link - 1] != kDamaged) read(*w, w->tokens[link - 1], true);
+            if (link < w->draw_count && w->tokens[link - 1] != kDamaged) read(*w, w->tokens + link - 1, 1);
         if (filled) flush();
     }
 }
