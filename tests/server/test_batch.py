@@ -28,7 +28,7 @@ class Scripted(Order):
     def __init__(self, prompt: int = 3, steps: int = 4) -> None:
         object.__setattr__(self, "prompt", prompt)
         object.__setattr__(self, "steps", steps)
-        object.__setattr__(self, "bars", steps)
+        object.__setattr__(self, "size", steps)
 
     def write(self, engine: Any, seed: int, progress: Callable[[], object] = lambda: None) -> Writer[Any, list[Note]]:
         sequence = engine.open(seed)
@@ -203,7 +203,7 @@ class Bad(Order):
 
     def __init__(self, when: str) -> None:
         object.__setattr__(self, "when", when)
-        object.__setattr__(self, "bars", 1)
+        object.__setattr__(self, "size", 1)
 
     def write(self, engine: Any, seed: int, progress: Callable[[], object] = lambda: None) -> Writer[Any, list[Note]]:
         if self.when == "first":  # type: ignore[attr-defined]
