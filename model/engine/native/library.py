@@ -111,6 +111,9 @@ def _declared(found: ctypes.CDLL) -> ctypes.CDLL:
         ("free_sequence", None, (c_void_p,)),
         ("run", None, (c_void_p, c_void_p, c_int)),
     ):
-        function = getattr(found, f"tradefours_{name}")
+        try:
+            function = getattr(found, f"tradefours_{name}")
+        except AttributeError as error:
+            raise NativeUnavailable("expected a native engine of this version, got an older one: make setup") from error
         function.restype, function.argtypes = result, arguments
     return found

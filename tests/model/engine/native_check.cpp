@@ -209,7 +209,7 @@ int main(int, char** arguments) {
                                steps);
                 if (sharing == static_cast<int>(Sharing::mha))
                     wrong += check(*network.perceiver(*kernels), *network.perceiver(plain_kernels), what, tolerance,
-                                   4 * kContext, 2 * steps);
+                                   2 * kContext, steps);
             }
         }
     }
