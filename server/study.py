@@ -24,7 +24,9 @@ PAGES = Path("docs/studies")
 @study.command()
 def sharing(
     corpus: Corpus = None,
-    quick: Quick = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Smaller networks: 20 minutes on two idle cores for each seed.")
+    ] = False,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Of each way; 3 if not said. More than before goes on where it was.")
     ] = None,

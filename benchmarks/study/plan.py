@@ -1,7 +1,7 @@
 """Which networks the study of sharing trains, in which order, and how much of each is measured. Trains nothing.
 
-Two comparisons: all ways at equal width and depth, where those that share more have fewer parameters; and all with as
-many parameters as `mha`, which they spend on a wider MLP.
+Three comparisons: all ways at equal width and depth, where those that share more have fewer parameters; the same,
+trained so that keys and values learn faster; and all with as many parameters as `mha`, which they spend on a wider MLP.
 """
 
 import hashlib
@@ -13,12 +13,14 @@ from typing import Final
 
 from model.networks.config import GROUPS, NetworkConfig, Sharing
 from model.tokens.vocabulary import Attribute
+from model.training.trainer import OWN_STEP
 
 
 class Match(StrEnum):
     """What all ways have in common."""
 
     WIDTH = "equal width"
+    OWN_STEP = "equal width, keys and values with a step of their own"  # in training
     PARAMETERS = "equal parameters"
 
 
@@ -26,6 +28,7 @@ MHA: Final = "mha"  # what all others are set beside
 BARE: Final = "partitioned, no window"
 POOLED: Final = "pooled"  # shares nothing: as many parameters as `mha`, one step for each note
 WAYS: Final = (*(sharing.value for sharing in Sharing), BARE, POOLED)
+SHAPE_OF: Final = {BARE: Sharing.PARTITIONED, POOLED: Sharing.MHA}
 OURS: Final = ("grouped", "routed", "partitioned", BARE)  # readings of the paper's idea
 
 
@@ -79,7 +82,8 @@ class Run:
     def identity(self) -> dict[str, object]:
         of_weights = ("config", "seed", "steps", "batch", "data")
         wiring = {"wiring": POOLED} if self.way == POOLED else {}  # its shape is that of `mha`
-        return {name: value for name, value in asdict(self).items() if name in of_weights} | wiring
+        own_step = OWN_STEP if self.match is Match.OWN_STEP else {}
+        return {name: value for name, value in asdict(self).items() if name in of_weights} | wiring | own_step
 
     @property
     def name(self) -> str:
@@ -98,7 +102,7 @@ def hashed(identity: Mapping[str, object]) -> str:
 def runs(plan: StudyPlan, data: str) -> Iterator[Run]:
     """Round by round: after one seed of all ways there is a whole table.
 
-    `mha` and `pooled` are in both comparisons, trained once.
+    At equal parameters `mha` and `pooled` are what they are at equal width, trained once.
     """
     for seed in range(plan.seeds):
         for match in plan.matches:
@@ -109,9 +113,8 @@ def runs(plan: StudyPlan, data: str) -> Iterator[Run]:
 
 def shaped(shape: NetworkConfig, way: str, match: Match) -> NetworkConfig:
     """`shape` with another way of sharing."""
-    sharing = {BARE: Sharing.PARTITIONED, POOLED: Sharing.MHA}.get(way) or Sharing(way)
-    config = replace(shape, sharing=sharing, window=1 if way == BARE else shape.window)
-    if match is Match.WIDTH:
+    config = replace(shape, sharing=SHAPE_OF.get(way) or Sharing(way), window=1 if way == BARE else shape.window)
+    if match is not Match.PARAMETERS:
         return config
     missing = parameters(replace(shape, sharing=Sharing.MHA)) - parameters(config)
     return replace(config, hidden=config.hidden + round(missing / (3 * config.width * config.layers)))

@@ -49,6 +49,7 @@ def page(
     ]
     for match in plan.matches:
         sections += _quality([row for row in rows if row.match is match], match, nmsi)
+    sections += own_step(rows)
     sections += verdict(rows, speed, live)
     sections += ["## Speed", *_speed(speed), f"![quality against speed]({QUALITY_PNG})"]
     sections += rival(rows, speed)
@@ -131,6 +132,30 @@ def _quality(rows: Sequence[Standing], match: Match, nmsi: Mapping[str, float]) 
         table(["", *GROUP_NAMES], groups),
         "The continuations as a set, means; Overlap Area as a share of what humans reach among themselves:",
         table(["", "Overlap Area", "stuck", *TONAL], [*sets, ["human", "1", "", *human]]),
+    ]
+
+
+def own_step(rows: Sequence[Standing]) -> list[str]:
+    """What sharing costs with another way of training; nothing until both tables have more than `mha`."""
+    before, after = ({row.way: row for row in rows if row.match is match} for match in (Match.WIDTH, Match.OWN_STEP))
+    both = [way for way in before if way in after]
+    if MHA not in both or len(both) < 2:
+        return []
+    time = GROUP_NAMES[0]
+    changes = "; ".join(
+        f"`{way}` {before[way].more_nats.value:+.2f} % to {after[way].more_nats.value:+.2f} % (time "
+        f"{before[way].more_nats_by_group[time].value:+.1f} to {after[way].more_nats_by_group[time].value:+.1f})"
+        for way in both
+        if way != MHA
+    )
+    itself = 100 * (after[MHA].nats_per_token / before[MHA].nats_per_token - 1)
+    return [
+        "## How much of the cost is training's",
+        "Muon makes the change of a whole matrix orthogonal, and queries, keys and values are one matrix here. Where "
+        "keys and values are shared they are few rows of it, and learn slowly. In the second table they are moved once "
+        "more by themselves, in `routed` by what its attribute groups' projections want in common: the same shapes, "
+        f"batches, seeds and decode steps. Nats a token more than `{MHA}`, first table and second: {changes}. "
+        f"`{MHA}` itself changes by {itself:+.2f} %.",
     ]
 
 

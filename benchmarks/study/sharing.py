@@ -41,7 +41,8 @@ class Sharing:
         held_out = HeldOut.of(corpus, self.plan)
 
         def do(run: Run, deadline: Deadline) -> Json:
-            network = trained(run, lambda: lesson(run, corpus), folder / run.name, deadline)
+            place, own_step = folder / run.name, run.match is Match.OWN_STEP
+            network = trained(run, lambda: lesson(run, corpus), place, deadline, own_step=own_step)
             deadline.check()
             return measure(wired(run.way, network), held_out)
 

@@ -67,20 +67,27 @@ class Deadline:
             raise OutOfTime("expected more time for the study, got to the end of --minutes; the same command goes on")
 
 
-def trained(run: Run, lesson: Callable[[], Lesson], folder: Path, deadline: Deadline) -> Decoder:
+def trained(
+    run: Run, lesson: Callable[[], Lesson], folder: Path, deadline: Deadline, *, own_step: bool = False
+) -> Decoder:
     """The network of a run, from its folder, or trained into it. Raises OutOfTime between two steps."""
     weights = folder / WEIGHTS
     if not weights.exists():
-        network = _train(run, lesson(), folder, deadline)
+        network = _train(run, lesson(), folder, deadline, own_step=own_step)
         save_network(network, weights, about={})
         (folder / STATE).unlink()
     return load_network(weights)
 
 
-def _train(run: Run, lesson: Lesson, folder: Path, deadline: Deadline) -> AnyNetwork:
+def _train(run: Run, lesson: Lesson, folder: Path, deadline: Deadline, *, own_step: bool) -> AnyNetwork:
     budget = (run.steps - 0.5) / 60  # exactly so many steps, whatever is lost in rounding
     plan = TrainingPlan(
-        minutes=budget, length=run.config.context, batch=run.batch, shorter=0.0, validate_every_minutes=budget / CHECKS
+        minutes=budget,
+        length=run.config.context,
+        batch=run.batch,
+        shorter=0.0,
+        own_step=own_step,
+        validate_every_minutes=budget / CHECKS,
     )
     clock = count(0, STEP_NS).__next__
     trainer = Trainer(plan, lesson, folder, threads=1, clock=clock)

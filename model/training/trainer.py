@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from model.checkpoint import save_network
+from model.networks.config import GROUPS, Sharing
+from model.networks.decoder import Decoder
 from model.training.ahead import Ahead
 from model.training.curve import Point, save_curve
 from model.training.lesson import Lesson
@@ -34,6 +36,7 @@ class TrainingPlan:
     warm_up: float = 0.02  # share of the budget
     cool_down: float = 0.6  # share of the budget, at the end, in which the rates fall to nothing
     clip: float = 1.0
+    own_step: bool = True  # keys' and values' projections are moved by themselves, too
     validate_every_minutes: float = 10.0
 
     def rate(self, done: float) -> float:
@@ -51,6 +54,7 @@ class Progress:
 
 
 BEST = "best"
+OWN_STEP = {"projections": "in common"}  # in what is told of weights that were trained with it
 STATE = "state.pt"
 CPU_BATCH, CUDA_BATCH = 4, 64  # crops: 65,536 tokens keep a large GPU busy
 Report = Callable[[Progress, float, float], None]  # progress, training loss, tokens per second
@@ -164,6 +168,7 @@ class Trainer:
             "hours": f"{progress.seconds / 3600:.2f}",
             "valid_nll_per_token": f"{progress.best:.4f}",
             "device": self.device.type,
+            **(OWN_STEP if self.plan.own_step and isinstance(self.network, Decoder) else {}),
         }
 
     def _save(self) -> None:
@@ -197,12 +202,22 @@ def _optimizers(network: nn.Module, plan: TrainingPlan) -> list[torch.optim.Opti
     matrices = [p for name, p in named if p.dim() == 2 and min(p.shape) > 8 and name != "embedding.weight"]
     chosen = {id(p) for p in matrices}
     others = [p for p in network.parameters() if id(p) not in chosen]
+    attentions: list[nn.Parameter] = []
+    queries, groups = 0, 1
+    if plan.own_step and isinstance(network, Decoder):
+        attentions = [p for name, p in network.named_parameters() if name.endswith("attention.qkv.weight")]
+        queries = network.config.heads * network.config.head_size
+        groups = GROUPS if network.config.sharing is Sharing.ROUTED else 1
+    theirs = {id(p) for p in attentions}
+    rest = [p for p in matrices if id(p) not in theirs]
+    rates = {"lr": plan.matrix_rate, "weight_decay": plan.weight_decay}
     return [
-        Muon(matrices, lr=plan.matrix_rate, weight_decay=plan.weight_decay),
+        Muon(rest, **rates, attentions=attentions, queries=queries, groups=groups),
         torch.optim.AdamW(others, lr=plan.other_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=others[0].is_cuda),
     ]
 
 
 def _essence(plan: TrainingPlan, lesson: Lesson) -> dict[str, str]:
     """What must not change when a run is resumed; its budget may."""
-    return {"length": str(plan.length), "batch": str(plan.batch), **lesson.settings}
+    own_step = {"own_step": "yes"} if plan.own_step and isinstance(lesson.network, Decoder) else {}
+    return {"length": str(plan.length), "batch": str(plan.batch), **own_step, **lesson.settings}

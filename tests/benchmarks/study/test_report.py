@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 
 from benchmarks.study.claims import loss_verdict, nats_verdict
 from benchmarks.study.compare import standings
-from benchmarks.study.plan import MHA, POOLED
-from benchmarks.study.report import answer, order
+from benchmarks.study.plan import MHA, POOLED, Match
+from benchmarks.study.report import answer, order, own_step
 from benchmarks.study.rival import rival
 from benchmarks.study.sharing import write_page
 from benchmarks.study.training import ABOUT
@@ -19,7 +20,7 @@ from model.networks.config import Sharing
 from tests.benchmarks.study.made_study import PLAN, made_results
 
 WAYS = {"mha": 0.0, "grouped": -1.0, "routed": 0.2, "mqa": 3.0}
-LIVE = Live(Sharing.ROUTED, 16, 10.0)
+LIVE = Live(Sharing.ROUTED, 16, 10.0, has_own_step=False)
 ROWS = standings(made_results(WAYS))
 
 
@@ -92,6 +93,14 @@ def test_page_pictures_and_figures_are_written_and_missing_runs_are_told(tmp_pat
     assert "It writes 4.0 to 4.0 times as many notes a second as `mha`; no run of it is complete yet." in text
     figures = json.loads((out / "sharing.json").read_text())
     assert [(row["way"], row["seeds"]) for row in figures["rows"]][-1] == ("mqa", [0, 1])
+
+
+def test_what_a_step_of_their_own_gains_is_told_once_both_tables_are_there() -> None:
+    before = made_results({"mha": 0.0, "gqa": 1.0, "routed": 6.0})
+    after = [(replace(run, match=Match.OWN_STEP), each) for run, each in made_results({"mha": 0.0, "routed": 2.0})]
+    _, text = own_step(standings(before + after))
+    assert "first table and second: `routed` +6.00 % to +2.00 % (time +6.0 to +2.0). `mha` itself" in text
+    assert own_step(standings(before)) == own_step(standings(before + after[:1])) == []
 
 
 def test_pooling_is_told_of_with_what_it_costs() -> None:

@@ -1,23 +1,25 @@
 """The default is what the rule finds, whatever is shipped."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from benchmarks.study.compare import standings
+from benchmarks.study.plan import Match
 from benchmarks.study.verdict import HEADROOM, Live, candidates, chosen, live, verdict
 from model.networks.config import Sharing
 from model.registry import load
 from tests.benchmarks.study.made_study import made_results
 from tests.model.training.made_corpus import made_corpus
 
-ROWS = standings(made_results({"mha": 0.0, "gqa": 1.0, "routed": 2.0, "mqa": 3.0}))
+ROWS = standings(made_results({"mha": 0.0, "gqa": 1.0, "routed": 2.0, "mqa": 3.0}, seeds=1))
 TOKENS_A_NOTE = ROWS[0].nats_per_note / ROWS[0].nats_per_token
 
 
 def asked(sharing: Sharing = Sharing.ROUTED) -> Live:
     """100 tokens a second: three times as many leave 3.33 ms to a step."""
-    return Live(sharing, 1024, 100 / TOKENS_A_NOTE)
+    return Live(sharing, 1024, 100 / TOKENS_A_NOTE, has_own_step=sharing is Sharing.GQA)
 
 
 def made_speed(**ms: float) -> dict[str, Any]:
@@ -41,19 +43,39 @@ def test_head_room_is_what_the_full_context_leaves() -> None:
     ("mha", "gqa", "best"), [(3.3, 2.0, "mha"), (3.4, 3.3, "gqa"), (9.0, 3.4, "routed"), (9.0, 3.3, "gqa")]
 )
 def test_the_best_prediction_of_those_that_keep_up_is_chosen(mha: float, gqa: float, best: str) -> None:
-    found = chosen(candidates(ROWS, made_speed(mha=mha, gqa=gqa, routed=1.0, mqa=0.5), asked()))
+    found = chosen(candidates(ROWS, made_speed(mha=mha, gqa=gqa, routed=1.0, mqa=0.5), asked()), 0.0)
     assert found is not None
     assert (found.row.way, found.alone >= HEADROOM) == (best, True)
+
+
+def test_of_predictions_as_good_as_seeds_can_tell_the_fastest_is_chosen() -> None:
+    found = candidates(ROWS, made_speed(mha=3.0, gqa=2.0, routed=1.0, mqa=0.5), asked())
+    apart = found[1].row.nats_per_note - found[0].row.nats_per_note
+    best = [chosen(found, margin) for margin in (0.99 * apart, 1.01 * apart)]
+    assert [each and each.row.way for each in best] == ["mha", "gqa"]
 
 
 def test_the_page_says_whether_what_is_shipped_agrees() -> None:
     speed = made_speed(mha=5.0, gqa=2.5, routed=1.25)
     *_, text = verdict(ROWS, speed, asked())
+    assert "(equal width)" in verdict(ROWS, speed, asked())[1]
     assert "**The rule chooses `gqa`; `small` shares `routed`: they do not agree.**" in text
     assert "`routed` costs 1.0 % more nats a note than `gqa` and keeps 2.0 times its head-room" in text
     assert "`--sharing gqa`" in text
     assert verdict(ROWS, speed, asked(Sharing.GQA))[-1].endswith("they agree.")
+    agreed = verdict(ROWS, made_speed(mha=5.0, gqa=4.0, routed=1.0), asked())[-1]
+    assert agreed.endswith("had no step of their own in training; the next weights' will.")
     assert "so the rule chooses none" in verdict(ROWS, made_speed(mha=50.0, routed=50.0), asked())[-1]
+
+
+def test_the_table_of_the_next_weights_counts_as_soon_as_it_is_as_full() -> None:
+    made = made_results({"mha": 0.0, "routed": -1.0}, seeds=1)
+    own = standings([(replace(run, match=Match.OWN_STEP), each) for run, each in made])
+    speed = made_speed(mha=1.0, gqa=1.0, routed=1.0)
+    assert "The rule chooses `mha`" in verdict([*ROWS, *own], speed, asked(Sharing.MHA))[-1]
+    _, rule, _, text = verdict([*ROWS[:2], *own], speed, asked())
+    assert "a step of their own)" in rule
+    assert "The rule chooses `routed`" in text
 
 
 def test_what_is_asked_is_read_from_the_music_and_from_what_is_shipped() -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import load_network
+from model.checkpoint import INDEX, load_network
 from model.networks.config import PRESETS, NetworkConfig, Sharing
-from model.networks.decoder import Decoder
+from model.networks.decoder import Block, Decoder
 from model.tokens.vocabulary import VOCABULARY
 from model.training.continuing import Continuing
 from model.training.muon import Muon, orthogonal
-from model.training.trainer import BEST, Progress, Trainer, TrainingPlan
+from model.training.trainer import BEST, OWN_STEP, Progress, Trainer, TrainingPlan
 from model.training.validation import validate, validation_crops
 from music.errors import BadCheckpoint
 from tests.model.training.made_corpus import made_corpus
@@ -44,6 +44,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trainer, Progre
 def test_training_lowers_the_validation_nll(run: tuple[Path, Trainer, Progress]) -> None:
     untrained = lesson().nll()
     assert run[2].best < 0.8 * untrained
+
+
+def test_weights_say_that_their_keys_and_values_had_a_step_of_their_own(run: tuple[Path, Trainer, Progress]) -> None:
+    about = json.loads((run[0] / BEST / INDEX).read_text())["about"]
+    assert OWN_STEP.items() <= about.items()
 
 
 def test_the_best_weights_are_what_was_validated(run: tuple[Path, Trainer, Progress]) -> None:
@@ -165,6 +170,48 @@ def test_muon_goes_downhill() -> None:
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert losses[-1] < 0.1 * losses[0]
+
+
+def test_routed_projections_move_as_sums_of_one_in_common_and_one_of_their_own() -> None:
+    torch.manual_seed(0)
+    size, width, queries = 4, 24, 8
+    matrix = torch.nn.Parameter(torch.randn(queries + 8 * size, width))
+    own, common = torch.nn.Parameter(matrix.detach().clone()), torch.nn.Parameter(torch.zeros(2 * size, width))
+    target = torch.randn_like(matrix)
+
+    def for_each_group(common: torch.Tensor) -> torch.Tensor:
+        keys, values = common.repeat(4, 1).view(4, 2, size, width).unbind(1)
+        return torch.cat((torch.zeros(queries, width), keys.flatten(0, 1), values.flatten(0, 1)))
+
+    together = Muon([], lr=0.05, weight_decay=0.1, attentions=[matrix], queries=queries, groups=4)
+    apart = Muon([own, common], lr=0.05, weight_decay=0.1)
+    for _ in range(4):
+        summed = own + for_each_group(common)
+        for optimizer, weight in ((together, matrix), (apart, summed)):
+            optimizer.zero_grad()
+            (weight - target).square().sum().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    torch.testing.assert_close(matrix, own + for_each_group(common))
+    assert common.abs().max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("sharing", "wanted"), [(Sharing.ROUTED, (64, 4)), (Sharing.MQA, (64, 1)), (Sharing.MHA, (64, 1))]
+)
+def test_keys_and_values_have_a_step_of_their_own(tmp_path: Path, sharing: Sharing, wanted: tuple[int, int]) -> None:
+    trainer = Trainer(PLAN, lesson(replace(NETWORK, sharing=sharing)), tmp_path / "own")
+    _, own = trainer.optimizers[0].param_groups
+    assert (own["queries"], own["groups"]) == wanted
+    assert [tuple(p.shape) for p in own["params"]] == [tuple(b.attention.qkv.weight.shape) for b in blocks(trainer)]
+    parts = [group["params"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
+    assert len({id(p) for params in parts for p in params}) == len(list(trainer.network.parameters()))
+    without = Trainer(replace(PLAN, own_step=False), lesson(replace(NETWORK, sharing=sharing)), tmp_path / "one")
+    assert len(without.optimizers[0].param_groups) == 1
+
+
+def blocks(trainer: Trainer) -> list[Block]:
+    assert isinstance(trainer.network, Decoder)
+    return [block for block in trainer.network.blocks if isinstance(block, Block)]
 
 
 def test_nll_is_counted_per_token_note_and_attribute() -> None:
