@@ -151,10 +151,10 @@ def own_step(rows: Sequence[Standing]) -> list[str]:
     itself = 100 * (after[MHA].nats_per_token / before[MHA].nats_per_token - 1)
     return [
         "## How much of the cost is training's",
-        "Muon makes the change of a whole matrix orthogonal, and queries, keys and values are one matrix here. Where "
-        "keys and values are shared they are few rows of it, and learn slowly. In the second table they are moved once "
-        "more by themselves, in `routed` by what its attribute groups' projections want in common: the same shapes, "
-        f"batches, seeds and decode steps. Nats a token more than `{MHA}`, first table and second: {changes}. "
+        "Muon moves all rows of a matrix alike, and queries, keys and values are one matrix here: too little for keys "
+        "and values that many heads share. In the second table they are moved once more by themselves, in `routed` by "
+        "what its attribute groups' projections want in common: the same shapes, batches, seeds and decode steps. "
+        f"Nats a token more than `{MHA}`, first table and second: {changes}. "
         f"`{MHA}` itself changes by {itself:+.2f} %.",
     ]
 

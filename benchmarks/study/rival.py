@@ -31,7 +31,8 @@ def rival(rows: Sequence[Standing], speed: Json) -> list[str]:
         "program are steps of their own. Each attribute is predicted from the same past as elsewhere, so the nats "
         "compare; depth, width and parameters are those of `mha`. "
         f"{_finding(rows, notes['rows'])} No engine but torch plays it, so here all are timed in torch, float32, one "
-        "thread, one player, random weights; a chord of two notes is drawn token by token, as a session does. "
+        "thread, one player, random weights, by the processor's time; a chord of two notes is drawn token by token, as "
+        "a session does. "
         f"{' '.join(notes['company'])}",
         table(["notes a second (times `mha`)", *ways], [*body, *bytes_of]),
     ]

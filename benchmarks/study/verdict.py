@@ -77,11 +77,12 @@ def candidates(rows: Sequence[Standing], speed: Json, live: Live) -> list[Candid
 def chosen(found: Sequence[Candidate], margin: float) -> Candidate | None:
     """Among those that are fast enough: of the best predictions, which differ by no more than `margin`, the fastest.
 
-    margin: nats a note.
+    margin: nats a note. Speeds that look the same in the table are the same.
     """
     fast = [each for each in found if each.is_fast_enough]
     best = min((each.row.nats_per_note for each in fast), default=0.0)
-    return max((e for e in fast if e.row.nats_per_note <= best + margin), key=lambda e: e.alone, default=None)
+    equals = (each for each in fast if each.row.nats_per_note <= best + margin)
+    return max(equals, key=lambda each: (round(each.alone, 1), -each.row.nats_per_note), default=None)
 
 
 def margin_of(rows: Sequence[Standing]) -> float:
@@ -140,6 +141,11 @@ def _sentence(found: Sequence[Candidate], best: Candidate | None, live: Live) ->
         )
     return (
         f"**The rule chooses `{best.row.way}`; `{SHIPPED}` shares `{ours}`: they do not agree.**{costs} Weights that "
-        f"share one way cannot be made to share another, so the shipped ones stay; the next are to be trained with "
-        f"`--sharing {best.row.way}`."
+        f"share one way cannot be made to share another, so the shipped ones stay. {_next(best)}"
     )
+
+
+def _next(best: Candidate) -> str:
+    if best.row.match is Match.OWN_STEP:
+        return f"The next are to be trained with `--sharing {best.row.way}`."
+    return "The next give keys and values a step of their own in training: the rule waits for that table to be as full."

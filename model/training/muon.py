@@ -41,9 +41,9 @@ class Muon(torch.optim.Optimizer):
         """attentions: matrices of so many rows of queries, then keys' projections for each of `groups` groups of
         tokens, then values', likewise.
 
-        Where keys and values are shared their rows are few beside the queries', and learn too slowly as a part of one
-        matrix: they are moved once more by themselves. And a group's tokens are few: what all groups want is said to
-        each of them, as if a projection were the sum of one in common and of what the group has of its own.
+        An orthogonal change moves all rows alike, which is too little for keys and values that many heads share: they
+        are moved once more by themselves. And a group's tokens are few: what all groups want is said to each of them,
+        as if a projection were the sum of one in common and of what the group has of its own.
         """
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "queries": None, "groups": 1}
         parts: list[dict[str, Any]] = [{"params": matrices}]
