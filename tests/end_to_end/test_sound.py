@@ -59,7 +59,8 @@ def synthesiser(server: str, wav: Path) -> Iterator[subprocess.Popen[bytes]]:
                 assert monotonic() < deadline, f"waited for a synthesiser, got {_ports()}"
                 sleep(0.05)
             source = next(port for port in _ports() if port.endswith("Tradefours Out"))
-            subprocess.check_call(["jack_connect", source, next(port for port in _ports() if "synth:midi" in port)])
+            sink = next(port for port in _ports() if "synth:midi" in port)
+            subprocess.check_call(["jack_connect", source, sink], timeout=10)
             yield process
         finally:
             process.kill()
@@ -68,7 +69,7 @@ def synthesiser(server: str, wav: Path) -> Iterator[subprocess.Popen[bytes]]:
 def _ports() -> list[str]:
     jack_lsp = shutil.which("jack_lsp")
     assert jack_lsp
-    return subprocess.check_output([jack_lsp], text=True).splitlines()
+    return subprocess.check_output([jack_lsp], text=True, timeout=10).splitlines()  # one that hangs holds up everything
 
 
 async def test_notes_sound_and_a_panic_a_lost_server_and_a_killed_bridge_are_silence(
