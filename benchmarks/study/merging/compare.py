@@ -141,4 +141,4 @@ def _more_of(chosen: np.ndarray[tuple[int], np.dtype[np.bool_]], nats: Array, ri
 
 def _speed(found: Iterable[Json]) -> Array:
     """(seeds,), notes a second."""
-    return np.array([sum(each["played_notes"]) / each["seconds"] for each in found], np.float64)
+    return np.array([each["paced_notes"] / each["seconds"] for each in found], np.float64)

@@ -98,6 +98,9 @@ class Player:
 
     def __init__(self, engine: TorchEngine, words: Words) -> None:
         self._engine, self._words = engine, words
+        self._opening: dict[int, list[int]] = {}  # token: the words that begin with it
+        for word, tokens in enumerate(words.tokens):
+            self._opening.setdefault(tokens[0], []).append(word)
         # Neither an end nor another meter is asked for, and a header is nobody's to write.
         self._free = mask_of(
             word
@@ -154,7 +157,18 @@ class Player:
 
     def _readable(self, choice: int, reading: Reading) -> int:
         """Those of the chosen words that the codec can read now. Slow: asked only after an error."""
-        words, spans = self._words.tokens, allowed(reading.state, reading.limits)
-        openings = {token for start, stop in spans for token in range(start, stop)}
-        chosen = (word for first, stop in runs(choice) for word in range(first, stop))
-        return mask_of(word for word in chosen if words[word][0] in openings and reading.allows(words[word]))
+        spans = allowed(reading.state, reading.limits)
+        chosen = (word for start, stop in spans for token in range(start, stop) for word in self._opening[token])
+        return mask_of(word for word in chosen if choice >> word & 1 and reading.allows(self._words.tokens[word]))
+
+
+def run_on(engine: TorchEngine, words: Words, prompt: Sequence[int], tokens: int) -> Writer[TorchSequence, int]:
+    """Words drawn one after the other, read by nobody, until they hold so many tokens. Returns their notes."""
+    sequence, append, drawn = engine.open(seed=0), tuple(words.encode(prompt)), list[int]()
+    everything = Draw(allowed=((0, len(words.tokens)),), sampling=SAMPLING)
+    while len(drawn) < tokens:
+        (word,) = yield sequence, Step(keep=sequence.length, append=append, draw=everything)
+        append = (word,)
+        drawn += words.tokens[word]
+    sequence.close()
+    return sum(token in DURATION for token in drawn)

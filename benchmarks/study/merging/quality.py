@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.study.merging.anatomy import anatomy
 from benchmarks.study.merging.lesson import count_notes
 from benchmarks.study.merging.music import whole_notes
-from benchmarks.study.merging.playing import ERRORS, Player, Tally
+from benchmarks.study.merging.playing import ERRORS, Player, Tally, run_on
 from benchmarks.study.merging.words import Words
 from benchmarks.study.paired import Json
 from model.engine.together import run_together
@@ -69,28 +69,35 @@ def measure(network: Decoder, words: Words, held_out: HeldOut) -> Json:
         "nmsi_prompt_repeated": _likeness([repeated(t.prompt, t.truth.bars) for t in trials], trials),
         "nmsi_other_piece": _likeness([None if other is None else other.truth for other in others(trials)], trials),
         **continued(network, words, trials),
+        **paced(network, words, held_out.crops),
     }
 
 
 def continued(network: Decoder, words: Words, trials: Sequence[Trial]) -> Json:
-    """Side by side, in the reference engine; seconds are the processor's, which others cannot lengthen much."""
+    """Side by side, in the reference engine."""
     engine = TorchEngine(network, max_sequences=AT_ONCE)
     player, tallies = Player(engine, words), [Tally() for _ in trials]
     orders = [Continuation.of(t.prompt.score(), bars=t.truth.bars, capacity=engine.capacity) for t in trials]
     writers = [
         player.write(order, seed, tally) for seed, (order, tally) in enumerate(zip(orders, tallies, strict=True))
     ]
-    began = time.process_time_ns()
     notes = run_together(engine, writers, at_once=AT_ONCE)
-    seconds = (time.process_time_ns() - began) / 1e9
     played = [after_prompt(order.whole(each), trial) for order, each, trial in zip(orders, notes, trials, strict=True)]
     return {
         "nmsi": _likeness(played, trials),
         "played_notes": [len(each) for each in notes],
         "played_words": [tally.words for tally in tallies],
         "errors": {kind: [tally.errors[kind] for tally in tallies] for kind in ERRORS},
-        "seconds": round(seconds, 3),
     }
+
+
+def paced(network: Decoder, words: Words, crops: Sequence[Sequence[int]]) -> Json:
+    """How fast notes come, each crop's beginning given. Seconds are the processor's: others hardly lengthen them."""
+    engine, given = TorchEngine(network, max_sequences=AT_ONCE), network.config.context // 4
+    writers = [run_on(engine, words, crop[:given], 2 * given) for crop in crops[:AT_ONCE]]
+    began = time.process_time_ns()
+    notes = run_together(engine, writers, at_once=AT_ONCE)
+    return {"paced_notes": sum(notes), "seconds": round((time.process_time_ns() - began) / 1e9, 3)}
 
 
 def _likeness(passages: Iterable[Passage | None], trials: Sequence[Trial]) -> list[float | None]:

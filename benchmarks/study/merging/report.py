@@ -136,7 +136,7 @@ def _quality(plan: MergingPlan, rows: Sequence[Standing], music: Music) -> list[
         f"Continuations of {rows[0].trials} prompts of four bars. Words that the codec cannot read are counted, in "
         f"1,000 drawn, and drawn again among readable ones: {TIMING}, a moment that may not follow; "
         f"{ORDER}, a player or a pitch that may not follow in a chord; {STRUCTURE}, an attribute where another one "
-        f"belongs. Speed is that of the reference engine, {AT_ONCE} side by side, in notes for each second of a "
+        f"belongs. Speed: {AT_ONCE} side by side in the reference engine, unread, in notes for each second of a "
         "processor:",
         table(["", *ERRORS, "notes a continuation", "notes a second", "times as fast"], speed),
     ]

@@ -88,5 +88,6 @@ def _result(run: Run, percent: float, new: float, nmsi: float) -> dict[str, Any]
         "played_notes": [100] * PIECES,
         "played_words": [500 if not run.way.merges else 199] * PIECES,
         "errors": {kind: [int(run.way.merges > 0)] + [0] * (PIECES - 1) for kind in ERRORS},
+        "paced_notes": 500,
         "seconds": 10.0 if not run.way.merges else 5.0,
     }
