@@ -48,6 +48,7 @@ class Trend:
     """Of NMSI where words reach across everything, from the smallest vocabulary to the largest."""
 
     music: Music
+    seeds: int
     merges: tuple[int, ...]
     nmsi: tuple[float, ...]
     step: Interval  # NMSI more with each larger vocabulary: the slope over their ranks, mean
@@ -59,8 +60,9 @@ class Trend:
 
     @property
     def is_monotone(self) -> bool:
+        """Of two vocabularies it could not be otherwise."""
         steps = np.diff(self.nmsi)
-        return bool((steps >= 0).all() or (steps <= 0).all())
+        return len(steps) > 1 and bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def standings(found: Found) -> list[Standing]:
@@ -88,7 +90,8 @@ def trends(found: Found) -> list[Trend]:
             rank = np.arange(len(ways)) - (len(ways) - 1) / 2
             slope: Array = np.tensordot(rank, nmsi, axes=1) / (rank**2).sum()  # (seeds, trials)
             step = mean_over(slope, np.ones(slope.shape[1]))
-            rows.append(Trend(music, tuple(way.merges for way in ways), tuple(nmsi.mean(axis=(1, 2)).tolist()), step))
+            merges, means = tuple(way.merges for way in ways), tuple(nmsi.mean(axis=(1, 2)).tolist())
+            rows.append(Trend(music, len(seeds), merges, means, step))
     return rows
 
 

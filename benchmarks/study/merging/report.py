@@ -65,7 +65,7 @@ def _finding(trend: Trend, rows: Sequence[Standing]) -> str:
     at = f", {signed(claimed.more_nmsi)} % at {CLAIMED_MERGES:,} merges" if claimed else ""
     return (
         f"on {trend.music} NMSI {MEANING[trend.direction]} from 0 to {trend.merges[-1]:,} merges "
-        f"({signed(trend.step)} with each larger vocabulary{', monotonically' * trend.is_monotone}{at}), which "
+        f"({signed(trend.step)} points with each larger vocabulary{', monotonically' * trend.is_monotone}{at}), which "
         f"{verdict(trend)}, and {largest.way.merges:,} merges change nats a note by {signed(largest.more_nats)} %"
     )
 
@@ -74,7 +74,9 @@ def verdict(trend: Trend) -> str:
     """Beside the paper's direction."""
     if trend.direction == 0:
         return "neither repeats nor refutes the paper"
-    return "repeats the paper's direction" if trend.direction == CLAIMED[trend.music] else "contradicts the paper"
+    agrees = trend.direction == CLAIMED[trend.music]
+    for_these = " for these seeds" if trend.seeds < FEWEST_SEEDS else ""
+    return ("repeats the paper's direction" if agrees else "contradicts the paper") + for_these
 
 
 def _sureness(plan: MergingPlan, rows: Sequence[Standing]) -> str:
@@ -85,8 +87,15 @@ def _sureness(plan: MergingPlan, rows: Sequence[Standing]) -> str:
     return (
         f"How sure: {plural(seeds)} of every way or more ({doubt}), {pieces} held out for prediction and "
         f"{min(row.trials for row in rows)} or more of each continued, and networks of {min(sizes):.2f} to "
-        f"{max(sizes):.2f} million parameters after {plan.tokens / 1e6:.2f} million tokens."
+        f"{max(sizes):.2f} million parameters after {plan.tokens / 1e6:.2f} million tokens{_beginners(rows)}."
     )
+
+
+def _beginners(rows: Sequence[Standing]) -> str:
+    """NMSI of networks that have hardly begun to learn tells how beginners differ."""
+    plain = [row for row in rows if row.way == PLAIN and row.nmsi < row.references["other piece"]]
+    less = " and ".join(f"{row.music} ({row.nmsi:.1f} against {row.references['other piece']:.1f})" for row in plain)
+    return f", which without merges still continue less like the truth than another piece does: {less}" if less else ""
 
 
 def _quality(plan: MergingPlan, rows: Sequence[Standing], music: Music) -> list[str]:

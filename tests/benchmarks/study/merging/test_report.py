@@ -42,6 +42,16 @@ def test_the_verdict_is_about_the_papers_direction(nmsi: float, piano: str, band
     assert (verdict(found[Music.PIANO]), verdict(found[Music.BAND])) == (piano, band)
 
 
+def test_few_seeds_and_networks_that_know_little_are_told() -> None:
+    found = made_results(WAYS, seeds=1)
+    for _, each in found:
+        each["nmsi_other_piece"] = [90.0] * len(each["nmsi"])
+    text = answer(WHOLE, standings(found), trends(found))
+    assert "repeats the paper's direction for these seeds" in text
+    assert "1 seed of every way or more (too few" in text
+    assert re.search(r"less like the truth than another piece does: piano \([\d.]+ against 90.0\) and multi", text)
+
+
 def test_of_one_vocabulary_nothing_is_found() -> None:
     found = made_results({PLAIN: 0.0})
     assert "nothing" in answer(PLAN, standings(found), trends(found))
