@@ -146,7 +146,7 @@ def _quality(plan: MergingPlan, rows: Sequence[Standing], music: Music) -> list[
         f"1,000 drawn, and drawn again among readable ones: {TIMING}, a moment that may not follow; "
         f"{ORDER}, a player or a pitch that may not follow in a chord; {STRUCTURE}, an attribute where another one "
         f"belongs. Speed: {AT_ONCE} side by side in the reference engine, unread, in notes for each second of a "
-        "processor:",
+        "processor, once; other work on the machine lengthens it, and differently for each run:",
         table(["", *ERRORS, "notes a continuation", "notes a second", "times as fast"], speed),
     ]
 
@@ -239,7 +239,7 @@ def _limits(plan: MergingPlan, rows: Sequence[Standing]) -> str:
     if row is not None:
         half = (row.more_nmsi.high - row.more_nmsi.low) / 2
         enough = ceil((2 * half / CLAIMED_LOSS) ** 2)
-        needs = f"takes about {enough} times as many" if enough > 1 else "would show"
+        needs = f"it takes about {enough} times as many" if enough > 1 else "they are enough"
         lines.insert(
             1,
             f"- **A loss of {CLAIMED_LOSS} % of NMSI**: continuations of {row.trials} pieces by {plural(row.seeds)} "
