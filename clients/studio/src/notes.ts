@@ -104,14 +104,19 @@ export class Notes {
       return false;
     });
     for (const [id, { end }] of this.planned) if ((end ?? 0) < from) this.planned.delete(id);
+    this.forgetFaded(performance.now()); // also where nobody looks
   }
 
   /** What is to be drawn from this tick on. */
   inView(tick: number, at: number): Note[] {
     const lasts = ({ end }: Note) => end === null || end >= tick;
-    this.fading = this.fading.filter((note) => at - note.since < FADE_MS);
+    this.forgetFaded(at);
     const tentative = [...this.planned.values()].filter((note) => note.state === "tentative" && lasts(note));
     return [...this.fading, ...tentative, ...this.near.filter(lasts)];
+  }
+
+  private forgetFaded(at: number): void {
+    this.fading = this.fading.filter((note) => at - note.since < FADE_MS);
   }
 
   /** What has sounded or will, every note made anew: for what happens seldom. */
