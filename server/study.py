@@ -56,3 +56,18 @@ def bpe(
     from server.train import required_corpus
 
     study_bpe(required_corpus(corpus), quick=quick, folder=runs, out=out, minutes=minutes)
+
+
+@study.command()
+def perceivers(
+    corpus: Corpus = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller networks.")] = False,
+    runs: Runs = Path("runs/perceivers"),
+    out: Out = PAGES,
+    minutes: Minutes = None,
+) -> None:
+    """Solo piano: what effective segmentation and a second cross-attention add (PerceiverS). May be interrupted."""
+    from benchmarks.study.ablation import study_perceivers
+    from server.train import required_corpus
+
+    study_perceivers(required_corpus(corpus), quick=quick, folder=runs, out=out, minutes=minutes)

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from benchmarks.report import commit, cpu
-from model.checkpoint import AnyNetwork, load_network, save_network
-from model.networks.config import NetworkConfig
+from model.checkpoint import AnyConfig, AnyNetwork, load_network, save_network
 from model.networks.decoder import Decoder
 from model.training.lesson import Lesson
 from model.training.trainer import STATE, Progress, Trainer, TrainingPlan
@@ -29,7 +28,7 @@ class Run(Protocol):
     """One network to be trained, with whatever else decides its weights."""
 
     @property
-    def config(self) -> NetworkConfig: ...
+    def config(self) -> AnyConfig: ...
 
     @property
     def steps(self) -> int: ...
@@ -71,12 +70,19 @@ def trained(
     run: Run, lesson: Callable[[], Lesson], folder: Path, deadline: Deadline, *, own_step: bool = False
 ) -> Decoder:
     """The network of a run, from its folder, or trained into it. Raises OutOfTime between two steps."""
+    return load_network(trained_weights(run, lesson, folder, deadline, own_step=own_step))
+
+
+def trained_weights(
+    run: Run, lesson: Callable[[], Lesson], folder: Path, deadline: Deadline, *, own_step: bool = False
+) -> Path:
+    """The same, for a network of whichever kind: where its weights are."""
     weights = folder / WEIGHTS
     if not weights.exists():
         network = _train(run, lesson(), folder, deadline, own_step=own_step)
         save_network(network, weights, about={})
         (folder / STATE).unlink()
-    return load_network(weights)
+    return weights
 
 
 def _train(run: Run, lesson: Lesson, folder: Path, deadline: Deadline, *, own_step: bool) -> AnyNetwork:
