@@ -18,7 +18,7 @@ from model.registry import WEIGHTS, resolve
 from model.training.continuing import Continuing
 from model.training.corpus import SPLITS, Corpus
 from model.training.lesson import Lesson
-from model.training.performing import Performing
+from model.training.performing import Performances, Performing
 from model.training.segments import Segmentation
 from model.training.shards import ENDING, build_file, built_path, corpus_table, read_corpus
 from model.training.trainer import BEST, Progress, Trainer, TrainingPlan, usual_batch
@@ -67,7 +67,7 @@ def train_preset(
     if isinstance(shape, PerceiverConfig):
         how = Segmentation.EVEN if segmentation is None else one_of(Segmentation, segmentation)
         begin = given if isinstance(given, Perceiver) else None
-        lesson = Performing(shape, corpus, context=length, how=how, seed=seed, start=begin)
+        lesson = Performing(shape, Performances.of(corpus), context=length, how=how, seed=seed, start=begin)
     elif segmentation is not None:
         raise BadSetting(f"expected --segmentation with one of {', '.join(PERFORMERS)} only")
     else:

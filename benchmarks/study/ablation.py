@@ -18,7 +18,7 @@ from benchmarks.study.work import measured, work_through
 from model.checkpoint import load_any
 from model.networks.perceiver import Perceiver, PerceiverConfig
 from model.training.corpus import Corpus
-from model.training.performing import Performing
+from model.training.performing import Performances, Performing
 from model.training.segments import Segmentation
 
 WATCHED: Final = 8  # held-out crops of the curve; no weights are chosen by it
@@ -118,10 +118,11 @@ class Ablation:
     def labour(self, corpus: Corpus, folder: Path) -> Callable[[AblationRun, Deadline], Json]:
         plan, shape = self.plan, self.plan.shape
         music = Music.of(corpus, shape, pieces=plan.pieces, spans=plan.spans, samples=plan.samples, bars=plan.bars)
+        pieces = Performances.of(corpus)
 
         def lesson(run: AblationRun) -> Performing:
             how, context = CUTS[run.way], run.config.context
-            return Performing(run.config, corpus, context=context, how=how, seed=run.seed, held_out=WATCHED)
+            return Performing(run.config, pieces, context=context, how=how, seed=run.seed, held_out=WATCHED)
 
         def do(run: AblationRun, deadline: Deadline) -> Json:
             network = load_any(trained_weights(run, lambda: lesson(run), folder / run.name, deadline))

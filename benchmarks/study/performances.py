@@ -47,8 +47,8 @@ class Music:
     @classmethod
     def of(cls, corpus: Corpus, shape: PerceiverConfig, *, pieces: int, spans: int, samples: int, bars: int) -> "Music":
         """Of both held-out splits: no weights are chosen by either."""
-        splits = (corpus.split(name) for name in ("valid", "test"))
-        found = [tokens for split in splits for tokens in performances(split, longer_than=shape.latents)]
+        held_out = (tokens for split in ("valid", "test") for tokens in performances(corpus.split(split)))
+        found = [tokens for tokens in held_out if len(tokens) > shape.latents]
         played = [decode_performance(tokens[1:].tolist()).notes for tokens in found]
         long = [notes for notes in played if notes[-1].onset >= bars * BAR_TICKS]
         humans = [passage_of(notes, bars) for notes in _spread(long, samples)]

@@ -1,5 +1,7 @@
 """The lesson of performances: expressive solo piano in the tokens of PerceiverS, cut as a segmentation says."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
@@ -24,10 +26,29 @@ EXPRESSIVE = 8  # different loudnesses at least: fewer were not played
 TRANSPOSE = range(-6, 6)  # semitones, as far as all keys stay on the keyboard
 
 
-def performances(corpus: Corpus, *, longer_than: int) -> list[Tokens]:
+def performances(corpus: Corpus) -> list[Tokens]:
     """Of all pieces for piano alone that somebody played: an end, which stands before a piece, then the piece."""
-    found = (np.append(END, tokens_of(performed(score_of(piece)))) for piece in corpus.pieces if _fits(piece))
-    return [tokens for tokens in found if len(tokens) > longer_than]
+    return [np.append(END, tokens_of(performed(score_of(piece)))) for piece in corpus.pieces if _fits(piece)]
+
+
+def longer_than(length: int, pieces: Iterable[Tokens], split: str) -> list[Tokens]:
+    """Raises BadSetting where none of that split is."""
+    found = [tokens for tokens in pieces if len(tokens) > length]
+    if not found:
+        raise BadSetting(f"expected expressive piano of more than {length} tokens in {split}, got none")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Performances:
+    """What is learned from and what it is judged by. Made once for many lessons: it takes a minute."""
+
+    train: Sequence[Tokens]
+    valid: Sequence[Tokens]
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> "Performances":
+        return cls(performances(corpus.split("train")), performances(corpus.split("valid")))
 
 
 def score_of(piece: Piece) -> Score:
@@ -48,8 +69,6 @@ class PerformanceCrops:
     """Implements Sampler. A row is a crop's inputs, its targets, and how many inputs are padding."""
 
     def __init__(self, pieces: list[Tokens], latents: int, how: Segmentation, seed: int) -> None:
-        if not pieces:
-            raise BadSetting(f"expected expressive piano of more than {latents} tokens in the corpus, got none")
         self._pieces, self._latents, self._how, self._seed = pieces, latents, how, seed
         lengths = np.array([len(piece) for piece in pieces])
         self._up_to = lengths.cumsum() / lengths.sum()
@@ -76,7 +95,7 @@ class Performing:
     def __init__(
         self,
         config: PerceiverConfig,
-        corpus: Corpus,
+        pieces: Performances,
         *,
         context: int,
         how: Segmentation = Segmentation.EVEN,
@@ -89,10 +108,9 @@ class Performing:
         self.network = Perceiver(config)
         if start is not None:
             self.network.load_state_dict(start.state_dict())
-        pieces = performances(corpus.split("train"), longer_than=config.latents)
-        self.sampler = PerformanceCrops(pieces, config.latents, how, seed)
+        self.sampler = PerformanceCrops(longer_than(config.latents, pieces.train, "train"), config.latents, how, seed)
         self.settings = {"network": str(config), "seed": str(seed), "segmentation": how.value}
-        self._held_out = held_out_crops(corpus, Sizes(config.latents, context), held_out)
+        self._held_out = held_out_crops(pieces.valid, Sizes(config.latents, context), held_out)
 
     def loss(self, rows: Tensor) -> Tensor:
         """rows: (B, context + latents + 1)"""
@@ -112,15 +130,11 @@ class Performing:
         return float(np.average(losses, weights=weights))
 
 
-def held_out_crops(corpus: Corpus, sizes: Sizes, most: int) -> list[Crop]:
+def held_out_crops(pieces: Iterable[Tokens], sizes: Sizes, most: int) -> list[Crop]:
     """Of the validation pieces, every token once, thinned evenly to at most `most` crops."""
-    pieces = performances(corpus.split("valid"), longer_than=sizes.latents)
-    places = in_turn(pieces, Segmentation.EFFECTIVE_IN_TURN, sizes)
+    places = in_turn(longer_than(sizes.latents, pieces, "valid"), Segmentation.EFFECTIVE_IN_TURN, sizes)
     every = max(1, -(-len(places) // most))
-    crops = [crop(piece, end, sizes) for piece, end in places[::every]]
-    if not crops:
-        raise BadSetting(f"expected expressive piano of more than {sizes.latents} tokens in valid, got none")
-    return crops
+    return [crop(piece, end, sizes) for piece, end in places[::every]]
 
 
 def in_turn(pieces: list[Tokens], how: Segmentation, sizes: Sizes) -> list[tuple[Tokens, int]]:

@@ -10,7 +10,15 @@ from model.checkpoint import load_any, load_network, save_network
 from model.networks.perceiver import PRESETS, Perceiver
 from model.tokens.performance import END, OFF, ON, decode_performance, performed
 from model.training.corpus import Corpus, Piece
-from model.training.performing import PerformanceCrops, Performing, performances, score_of, transposed
+from model.training.performing import (
+    PerformanceCrops,
+    Performances,
+    Performing,
+    longer_than,
+    performances,
+    score_of,
+    transposed,
+)
 from model.training.segments import IGNORED, Segmentation
 from model.training.trainer import BEST, Trainer, TrainingPlan
 from music.errors import BadCheckpoint, BadSetting
@@ -35,11 +43,12 @@ CORPUS = Corpus(tuple(piece(split, seed=seed) for seed in range(6) for split in 
 def test_only_expressive_piano_is_a_performance() -> None:
     strings, drums, flat = piece("train", program=48), piece("train", program=DRUMS), piece("train", loudnesses=1)
     short = piece("train", notes=4)
-    assert len(performances(Corpus((piece("train"), strings, drums, flat, short)), longer_than=20)) == 1
+    found = performances(Corpus((piece("train"), strings, drums, flat, short)))
+    assert len(longer_than(20, found, "train")) == 1
 
 
 def test_a_performance_stands_between_two_ends() -> None:
-    (tokens,) = performances(Corpus((piece("train"),)), longer_than=20)
+    (tokens,) = performances(Corpus((piece("train"),)))
     assert (tokens[0], tokens[-1]) == (END, END)
     assert list(decode_performance(tokens[1:].tolist()).notes) == performed(score_of(piece("train")))
 
@@ -52,7 +61,7 @@ def test_transposing_moves_keys_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("how", list(Segmentation))
 def test_rows_ask_for_what_follows(how: Segmentation) -> None:
-    pieces = performances(CORPUS, longer_than=TINY.latents)
+    pieces = performances(CORPUS)
     rows = PerformanceCrops(pieces, TINY.latents, how, seed=3)
     batch = rows.batch(5, 4, 64)
     assert batch.shape == (4, 64 + TINY.latents + 1)
@@ -66,12 +75,12 @@ def test_rows_ask_for_what_follows(how: Segmentation) -> None:
 
 def test_a_corpus_without_piano_is_refused() -> None:
     with pytest.raises(BadSetting, match="expressive piano"):
-        Performing(TINY, Corpus((piece("train", program=40),)), context=64)
+        Performing(TINY, Performances.of(Corpus((piece("train", program=40),))), context=64)
 
 
 def test_a_run_learns_and_its_weights_are_kept(tmp_path: Path) -> None:
     plan = TrainingPlan(minutes=0.06, length=64, batch=4, validate_every_minutes=0.02)
-    lesson = Performing(TINY, CORPUS, context=64, held_out=4)
+    lesson = Performing(TINY, Performances.of(CORPUS), context=64, held_out=4)
     before = lesson.nll()
     trainer = Trainer(plan, lesson, tmp_path, threads=1)
     progress = trainer.run(lambda progress, loss, rate: None)
@@ -79,7 +88,7 @@ def test_a_run_learns_and_its_weights_are_kept(tmp_path: Path) -> None:
     assert progress.tokens % TINY.latents == 0
     best = load_any(tmp_path / BEST)
     assert isinstance(best, Perceiver)
-    again = Performing(TINY, CORPUS, context=64, held_out=4, start=best)
+    again = Performing(TINY, Performances.of(CORPUS), context=64, held_out=4, start=best)
     assert again.nll() == pytest.approx(progress.best, abs=1e-4)
 
 
