@@ -262,7 +262,7 @@ class Bridge:
         self._conductor.reset()
         self._side.reset()
         self._answered = False
-        if self._options.mode == "continue" and self._conductor.leads:  # nobody need play for the music to begin
+        if self._wishes[Wish.MODE] == "continue" and self._conductor.leads:  # nobody need play for the music to begin
             self._clock.play(Nanos(monotonic_ns()))
 
     def planned(self, plan: Plan, now: Nanos) -> None:

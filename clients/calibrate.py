@@ -5,6 +5,7 @@ no music and no server.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from statistics import median
@@ -12,6 +13,7 @@ from time import monotonic_ns, sleep
 from typing import Final
 
 from clients.ports import INPUT_NAME, OUTPUT_NAME, open_input, open_output
+from music.errors import PortError
 from music.messages import KeyDown, note_off, note_on, parse
 from music.time import Nanos
 
@@ -21,6 +23,7 @@ FEWEST: Final = 8
 EVERY_S: Final = 0.6
 LENGTH_S: Final = 0.06
 MOST_UNEVEN_MS: Final = 30.0
+USUAL: Final = Nanos(200_000_000)  # instruments are late, over the air by half a second, and hardly ever early
 PART, PITCH, VELOCITY = 1, 84, 100  # as the machine's first part plays: on channel 2
 
 
@@ -42,7 +45,7 @@ class Calibration:
         what = (
             f"{self.heard} keys were {self.late_ms:.1f} ms behind the clicks, half of them within {self.uneven_ms:.1f}"
         )
-        return f"{what}: --offset-ms {-self.late_ms:.0f}"
+        return f"{what}: --offset-ms {-round(self.late_ms)}"
 
 
 def calibrate(
@@ -73,13 +76,15 @@ def calibrate(
         finally:
             ear.close()
     finally:
+        with suppress(PortError):
+            out.send(note_off(PART, PITCH))  # whoever interrupts us may do so in the middle of a click
         out.close()
     return judge(sent, _all(keys))
 
 
 def judge(clicks: Sequence[int], keys: Sequence[int]) -> Calibration:
-    """Moments in nanoseconds. Each key belongs to the click nearest to it."""
-    nearest = [min(range(len(clicks)), key=lambda click: abs(key - clicks[click])) for key in keys]
+    """Moments in nanoseconds. Each key belongs to the click that it is likeliest to follow, or slightly to precede."""
+    nearest = [min(range(len(clicks)), key=lambda click: abs(key - USUAL - clicks[click])) for key in keys]
     late = [(key - clicks[click]) / 1e6 for key, click in zip(keys, nearest, strict=True) if click >= LISTENED]
     middle = median(late) if late else 0.0
     return Calibration(middle, median(abs(each - middle) for each in late) if late else 0.0, len(late))

@@ -45,7 +45,7 @@ class ClockOut:
         """With the place where it stands: some, Ardour among them, roll on until they hear of one."""
         if self._next is None:
             return []
-        self._next = None
+        self._next, self._newest = None, now  # what was told ahead is taken back by the stop
         return [(now, bytes((STOP,))), (now, song_position(self._tick // TICKS_PER_SIXTEENTH))]
 
     def _begin(self, tick: Tick, now: Nanos) -> list[Timed]:

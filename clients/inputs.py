@@ -40,8 +40,8 @@ class Inputs:
 
     def device(self, index: int) -> str:
         """What plays there, as users know it."""
-        port = self._ports[index]
-        return port.name if port else self._wanted[index]
+        port = self._ports[index] if index < len(self._ports) else None  # what was played before it closed
+        return port.name if port else (self._wanted or (INPUT_NAME,))[index]
 
     def open(self) -> None:
         """Raises PortError when one cannot be had."""

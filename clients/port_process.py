@@ -87,7 +87,7 @@ class Player:
                 self._channels.update(range(16))
                 self.end()
             return "quit" not in command
-        except (ValueError, TypeError, BadSetting) as error:
+        except (ValueError, TypeError, LookupError, BadSetting) as error:
             self._report({"error": f"expected a command, got {line[:200]!r}: {error}"})
             return True
 

@@ -26,10 +26,19 @@ def hand_on(chunk: bytes, typed: Typed) -> None:
 
 if sys.platform == "win32":
     import msvcrt
+    from _thread import interrupt_main
+
+    SPECIAL = ("\x00", "\xe0")  # before the letter that says which arrow or function key it was
+    CTRL_C = "\x03"
 
     @contextmanager
     def one_at_a_time(terminal: int, group: int) -> Iterator[None]:
         """As the console has it."""
+        yield
+
+    @contextmanager
+    def left_as_it_was(terminal: int) -> Iterator[None]:
+        """A console belongs to nobody."""
         yield
 
     @contextmanager
@@ -38,7 +47,13 @@ if sys.platform == "win32":
 
         def read() -> None:
             while True:
-                hand_on(msvcrt.getwch().encode(errors="ignore"), typed)
+                key = msvcrt.getwch()
+                if key in SPECIAL:
+                    msvcrt.getwch()
+                elif key == CTRL_C:  # no signal is made of it while we wait for keys
+                    interrupt_main()
+                else:
+                    hand_on(key.encode(errors="ignore"), typed)
 
         if sys.stdin.isatty():
             Thread(target=read, daemon=True).start()
@@ -64,13 +79,26 @@ else:
         before = termios.tcgetattr(terminal)
         # A job in the background that touches its terminal would be stopped, and its music with it.
         handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTTIN, signal.SIGTTOU)}
-        tty.setcbreak(terminal)
         try:
+            tty.setcbreak(terminal)
             yield
         finally:
             termios.tcsetattr(terminal, termios.TCSADRAIN, before)
             for number, handler in handlers.items():
-                signal.signal(number, handler)
+                signal.signal(number, handler or signal.SIG_DFL)
+
+    @contextmanager
+    def left_as_it_was(terminal: int) -> Iterator[None]:
+        """Whatever a child did to it that was killed before it could tidy up. Where we are in front."""
+        if not is_in_front(terminal, os.getpgrp()):
+            yield
+            return
+        before = termios.tcgetattr(terminal)
+        try:
+            yield
+        finally:
+            if is_in_front(terminal, os.getpgrp()):
+                termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
     @contextmanager
     def listening(typed: Typed) -> Iterator[None]:

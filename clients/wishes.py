@@ -55,12 +55,14 @@ class Wishes:
         return self._changed.get(wish.field, getattr(self._start, wish.field))
 
     def step(self, wish: Wish, steps: int) -> None:
-        self._limit(wish, self[wish] + steps * RANGES[wish].step)
+        now, limits = self[wish], RANGES[wish]  # more is never less, where the beginning lay beyond the limits
+        low, high = min(limits.low, now), max(limits.high, now)
+        self._change(wish, round(min(high, max(low, now + steps * limits.step)), 2))
 
     def turn(self, wish: Wish, share: float) -> None:
         """A knob is at so much of its way, 0..1."""
         low, high = RANGES[wish].low, RANGES[wish].high
-        self._limit(wish, low + share * (high - low))
+        self._change(wish, round(low + share * (high - low), 2))
 
     def next_mode(self) -> None:
         self._change(Wish.MODE, MODES[(MODES.index(self[Wish.MODE]) + 1) % len(MODES)])
@@ -81,9 +83,6 @@ class Wishes:
     def say_again(self) -> None:
         """Nobody knows what the last that were told had been: all that was changed is news."""
         self._news = dict(self._changed)
-
-    def _limit(self, wish: Wish, value: float) -> None:
-        self._change(wish, round(min(RANGES[wish].high, max(RANGES[wish].low, value)), 2))
 
     def _change(self, wish: Wish, value: Any) -> None:
         if value != self._changed.get(wish.field, getattr(self._start, wish.field, ())):

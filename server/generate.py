@@ -38,6 +38,10 @@ def generate_file(
     targets = numbered(target, options.variations)
     for path in targets:
         check_output(path)
+        if source is None and path.exists():  # the name alone may have been meant as what is to be continued
+            raise TradefoursError(
+                f"expected IN.mid OUT.mid, or a new file for music from nothing, got {path}, which exists"
+            )
     check_output(png, ending=".png")
     if server is None:
         pieces = _written_here(source, options, model or "small")

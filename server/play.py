@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from clients.ports import choose_api
-from clients.terminal import listening
+from clients.terminal import left_as_it_was, listening
 from music.errors import PortError
 from server.serve import LoadEngine, Stop, serve
 from server.settings import Settings
@@ -35,11 +35,12 @@ def play(
         print(f"No MIDI ports: {error}", file=sys.stderr)
         return serve(settings, load_engine)
     beside = BridgeBeside(bridge_arguments)
-    try:
-        with listening(beside.type):
-            code = serve(settings, load_engine, on_ready=beside.start)
-    finally:
-        beside.stop()
+    with left_as_it_was(0):
+        try:
+            with listening(beside.type):
+                code = serve(settings, load_engine, on_ready=beside.start)
+        finally:
+            beside.stop()
     return code or (1 if beside.failed else 0)
 
 
@@ -73,7 +74,8 @@ class BridgeBeside:
         if self._process is None:
             return
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with suppress(OSError):  # a key that it did not live to read
+            self._process.stdin.close()
         try:
             self._process.wait(BRIDGE_LEAVES_S)
         except subprocess.TimeoutExpired:

@@ -1,7 +1,8 @@
 """Keeping up: how far ahead the machine writes, and how richly, by how much time its notes had left.
 
 A note that came too late raises the lead and takes one step down a ladder: a shorter plan of which more is promised,
-a thinner texture, a rest to the next bar line. Notes in time lead back up. Knows no tokens; lengths are ticks.
+as that need not be written anew, a thinner texture, a rest to the next bar line. Notes in time lead back up.
+Knows no tokens; lengths are ticks.
 """
 
 from enum import IntEnum
@@ -41,10 +42,7 @@ class Pace:
 
     @property
     def commit(self) -> int:
-        """Notes this near are promised: soon enough to reach the player, who is a round trip ahead of us.
-
-        More of them where the engine cannot keep up: what is promised need not be written anew.
-        """
+        """Notes this near are promised: soon enough to reach the player, who is a round trip ahead of us."""
         return max(self._commit << self.rung, self._round_trip + self._least)
 
     @property

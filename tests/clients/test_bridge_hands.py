@@ -64,7 +64,7 @@ async def test_panic_ends_all_and_all_channels_are_told(jack_server: dict[str, s
         (pressed,) = await play(keyboard, (0, TURNED))
         heard = await until_heard(recorder, ons=1, offs=1)
         assert hanging(heard) == []
-        assert next(event.at for event in heard if event.is_off) - pressed < 100_000_000
+        assert next(event.at for event in heard if event.is_off) - pressed < 1_000_000_000
         told = await asyncio.to_thread(recorder.wait_until, lambda heard: len(heard) >= 2 + 16 * 3)
         assert {event.message[0] & 0x0F for event in told if event.message[:2][1:] == b"\x78"} == set(range(16))
         await server.until(lambda: transports(server) == ["stop"] and server.notes()[-1].velocity == 0)

@@ -1,5 +1,7 @@
 """Our clock as others hear it: as many pulses as there are ticks, start and stop, and none while a DAW leads."""
 
+from itertools import pairwise
+
 import pytest
 
 from clients.clock_out import AHEAD, ClockOut
@@ -69,6 +71,9 @@ def test_a_clock_that_leaps_is_told_anew(tick: int) -> None:
     told = heard(clock, out, 2_000 * MS, 2_030 * MS)
     assert next(message for _, message in told if message != PULSE) == STOP
     assert (START in [message for _, message in told]) is (tick == 0)
+    behind = [due for due, message in told[[message for _, message in told].index(STOP) :] if message == PULSE]
+    assert len(behind) > 5
+    assert {after - before for before, after in pairwise(behind[1:])} == {20 * MS}
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,10 @@ def test_panic_ends_all_notes_of_all_channels() -> None:
     assert sent == [bytes((0xB0 | channel, control, 0)) for channel in range(16) for control in (64, 123, 120)]
 
 
-@pytest.mark.parametrize("line", [b"", b"no json", b"7", b'{"on": 1}', b'{"on": {"id": 1}}', b"\xff", on(1, pitch=128)])
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"no json", b"7", b'{"on": 1}', b'{"on": {"id": 1}}', b"\xff", on(1, pitch=128), b'{"pulse": {}}'],
+)
 def test_a_line_without_sense_is_reported_and_does_no_harm(line: bytes) -> None:
     sent, reports = played(on(7), line, on(8, pitch=62))
     assert [message[0] for message in sent if message[0] < 0xB0] == [0x91, 0x91, 0x81, 0x81]

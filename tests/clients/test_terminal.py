@@ -1,6 +1,7 @@
 """Keys at a terminal come as they are typed, and the terminal is as it was afterwards; nothing else is read."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from clients.terminal import hand_on
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs terminals of POSIX")
+pytestmark = pytest.mark.skipif(shutil.which("setsid") is None, reason="needs setsid of util-linux")
 
 LISTEN = """
 import threading
@@ -61,6 +62,16 @@ def test_keys_come_without_return_and_the_terminal_is_left_as_it_was(terminal: t
         os.write(user, b"T.")
         assert process.stdout.readline() == "mT.\n"
     assert termios.tcgetattr(program) == before
+
+
+def test_a_terminal_that_a_child_left_wild_is_as_it_was(terminal: tuple[int, int]) -> None:
+    import termios
+
+    before = termios.tcgetattr(terminal[1])
+    wild = "import tty\nfrom clients.terminal import left_as_it_was\nwith left_as_it_was(0):\n    tty.setcbreak(0)"
+    command = ["setsid", "--ctty", "--wait", sys.executable, "-c", wild]
+    subprocess.run(command, cwd=ROOT, stdin=terminal[1], check=True, timeout=30)
+    assert termios.tcgetattr(terminal[1]) == before
 
 
 @pytest.mark.parametrize("stdin", ["a file", "a terminal of others"])

@@ -59,6 +59,14 @@ def test_a_knob_reaches_both_ends() -> None:
         assert desk[wish] == each.high
 
 
+def test_more_is_never_less_where_the_beginning_lay_beyond_the_range() -> None:
+    bold = wishes(temperature=2.0)
+    bold.step(Wish.TEMPERATURE, 1)
+    assert bold[Wish.TEMPERATURE] == 2.0
+    bold.step(Wish.TEMPERATURE, -1)
+    assert bold[Wish.TEMPERATURE] == 1.95
+
+
 def test_all_modes_come_in_turn() -> None:
     desk = wishes(mode="trade")
     seen = []

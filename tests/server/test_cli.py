@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from model.checkpoint import save_network
-from music.errors import BadSetting
+from music.errors import BadSetting, TradefoursError
 from music.files import read_midi, save_midi
 from server.cli import app, main
 from server.composing import bar_after, bars_on, first_bars
@@ -146,6 +146,14 @@ def test_solo_piano_knows_no_bars_and_no_parts(pianist: Path, tmp_path: Path, op
     result = generated(tmp_path / "out.mid", "--model", pianist, *options)
     assert isinstance(result.exception, BadSetting)
     assert words in str(result.exception)
+
+
+def test_a_file_that_is_there_is_not_written_over_by_music_from_nothing(scale_file: Path) -> None:
+    before = scale_file.read_bytes()
+    result = generated(scale_file, "--model", "tiny", "--bars", 1)
+    assert isinstance(result.exception, TradefoursError)
+    assert "expected IN.mid OUT.mid" in str(result.exception)
+    assert scale_file.read_bytes() == before
 
 
 def test_generate_takes_two_files_at_most() -> None:

@@ -1,4 +1,5 @@
-// The C interface: what model/engine/native/library.py calls. No exception crosses it.
+// The C interface: what model/engine/native/library.py calls. No exception crosses it, but for want of
+// memory in a step, which ends the process.
 #include <algorithm>
 #include <new>
 
