@@ -9,10 +9,10 @@ from typing import Final
 
 from benchmarks.study.ablation_page import page
 from benchmarks.study.data import opened
+from benchmarks.study.identity import Identified
 from benchmarks.study.paired import Json
 from benchmarks.study.performances import Music, measure
 from benchmarks.study.phrases import origin
-from benchmarks.study.plan import hashed
 from benchmarks.study.training import Deadline, trained_weights
 from benchmarks.study.work import measured, work_through
 from model.checkpoint import load_any
@@ -73,7 +73,7 @@ QUICK: Final = AblationPlan(
 
 
 @dataclass(frozen=True, slots=True)
-class AblationRun:
+class AblationRun(Identified):
     """One network to be trained."""
 
     way: Way
@@ -86,10 +86,6 @@ class AblationRun:
     @property
     def identity(self) -> dict[str, object]:
         return {**asdict(self), "way": CUTS[self.way].value}
-
-    @property
-    def name(self) -> str:
-        return hashed(self.identity)
 
     @property
     def label(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.study.data import opened
+from benchmarks.study.identity import hashed
 from benchmarks.study.merging.compare import standings, trends
 from benchmarks.study.merging.lesson import AS_WRITTEN, Merged, tagged
 from benchmarks.study.merging.music import Music, only
@@ -16,7 +17,6 @@ from benchmarks.study.merging.report import PNG, page
 from benchmarks.study.merging.words import Scope, Words, learn, unmerged
 from benchmarks.study.paired import Json
 from benchmarks.study.phrases import origin
-from benchmarks.study.plan import hashed
 from benchmarks.study.training import WATCHED, Deadline, trained
 from benchmarks.study.work import measured, work_through
 from model.training.corpus import Corpus

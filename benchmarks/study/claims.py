@@ -3,25 +3,20 @@
 from typing import Final
 
 from benchmarks.study.compare import Standing
+from benchmarks.study.phrases import for_these
 from benchmarks.study.plan import MHA
 
 CLAIMED_LOSS: Final = 0.4  # percent of NMSI
-FEWEST_SEEDS: Final = 3
 
 
 def loss_verdict(row: Standing) -> str:
     """Of a loss as small as the paper's."""
     if -row.more_nmsi.high <= CLAIMED_LOSS < -row.more_nmsi.low:
         return "neither shown nor refuted"
-    return ("refuted" if -row.more_nmsi.high > CLAIMED_LOSS else "shown") + _for_these(row)
+    return ("refuted" if -row.more_nmsi.high > CLAIMED_LOSS else "shown") + for_these(len(row.seeds))
 
 
 def nats_verdict(row: Standing) -> str:
     if row.more_nats.low <= 0 <= row.more_nats.high:
         return f"not told apart from `{MHA}`"
-    return f"{'worse' if row.more_nats.value > 0 else 'better'} than `{MHA}`{_for_these(row)}"
-
-
-def _for_these(row: Standing) -> str:
-    """Two networks that began by the same chance may agree by chance."""
-    return " for these seeds" if len(row.seeds) < FEWEST_SEEDS else ""
+    return f"{'worse' if row.more_nats.value > 0 else 'better'} than `{MHA}`{for_these(len(row.seeds))}"

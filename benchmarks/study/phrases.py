@@ -4,15 +4,28 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from benchmarks.report import commit, cpu
 from benchmarks.study.paired import Json
 from benchmarks.study.training import ABOUT
 from model.evaluation.intervals import Interval
 
+FEWEST_SEEDS: Final = 3  # two networks that began by the same chance may agree by chance
+
 
 def plural(seeds: Sequence[int]) -> str:
     return f"{len(seeds)} seed{'s' * (len(seeds) > 1)}"
+
+
+def for_these(seeds: int) -> str:
+    """Behind a verdict."""
+    return " for these seeds" if seeds < FEWEST_SEEDS else ""
+
+
+def doubt(seeds: int) -> str:
+    """How sure so many seeds make it."""
+    return "too few to see the chance of a start" if seeds < FEWEST_SEEDS else "paired"
 
 
 def signed(interval: Interval) -> str:

@@ -4,13 +4,12 @@ Three comparisons: all ways at equal width and depth, where those that share mor
 trained so that keys and values learn faster; and all with as many parameters as `mha`, which they spend on a wider MLP.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from benchmarks.study.identity import Identified
 from model.networks.config import GROUPS, NetworkConfig, Sharing
 from model.tokens.vocabulary import Attribute
 from model.training.trainer import OWN_STEP
@@ -67,7 +66,7 @@ QUICK: Final = StudyPlan(
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Identified):
     """One network to be trained. What decides its weights decides its folder's name, and nothing else does."""
 
     way: str
@@ -86,17 +85,8 @@ class Run:
         return {name: value for name, value in asdict(self).items() if name in of_weights} | wiring | own_step
 
     @property
-    def name(self) -> str:
-        return hashed(self.identity)
-
-    @property
     def label(self) -> str:
         return f"{self.way}, {self.match}, seed {self.seed}"
-
-
-def hashed(identity: Mapping[str, object]) -> str:
-    text = json.dumps(identity, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def runs(plan: StudyPlan, data: str) -> Iterator[Run]:

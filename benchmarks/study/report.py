@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 import torch
 
-from benchmarks.study.claims import CLAIMED_LOSS, FEWEST_SEEDS, loss_verdict, nats_verdict
+from benchmarks.study.claims import CLAIMED_LOSS, loss_verdict, nats_verdict
 from benchmarks.study.compare import Standing
 from benchmarks.study.paired import Array, Json
-from benchmarks.study.phrases import fact_table, plural, signed
+from benchmarks.study.phrases import doubt, fact_table, plural, signed
 from benchmarks.study.pictures import by_query_group, names_of_heads
 from benchmarks.study.plan import MHA, OURS, Match, StudyPlan, parameters
 from benchmarks.study.quality import GROUP_NAMES
@@ -93,10 +93,9 @@ def saving(each: Json) -> float:
 
 
 def sureness(row: Standing, plan: StudyPlan) -> str:
-    verdict = "too few to see the chance of a start" if len(row.seeds) < FEWEST_SEEDS else "paired"
     return (
-        f"How sure: {plural(row.seeds)} of each way ({verdict}), {row.pieces} held-out pieces for prediction and "
-        f"{row.trials} for NMSI, and networks of {row.parameters / 1e6:.2f} million parameters after "
+        f"How sure: {plural(row.seeds)} of each way ({doubt(len(row.seeds))}), {row.pieces} held-out pieces for "
+        f"prediction and {row.trials} for NMSI, and networks of {row.parameters / 1e6:.2f} million parameters after "
         f"{plan.tokens / 1e6:.2f} million tokens, where `small` has {parameters(preset('small')) / 1e6:.1f} million."
     )
 

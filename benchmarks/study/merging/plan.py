@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
+from benchmarks.study.identity import Identified
 from benchmarks.study.merging.music import Music
 from benchmarks.study.merging.words import Scope
 from benchmarks.study.plan import FULL as SHARING_FULL
 from benchmarks.study.plan import QUICK as SHARING_QUICK
-from benchmarks.study.plan import hashed
 from model.networks.config import NetworkConfig
 from model.tokens.vocabulary import VOCABULARY
 
@@ -66,7 +66,7 @@ QUICK: Final = MergingPlan(
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Identified):
     """One network to be trained. Implements the Run of `training`."""
 
     music: Music
@@ -82,10 +82,6 @@ class Run:
     @property
     def identity(self) -> dict[str, object]:
         return {"study": "bpe", **asdict(self)}
-
-    @property
-    def name(self) -> str:
-        return hashed(self.identity)
 
     @property
     def label(self) -> str:

@@ -9,7 +9,7 @@ from benchmarks.study.merging.music import CHORDS, Music
 from benchmarks.study.merging.plan import PLAIN, MergingPlan, Way
 from benchmarks.study.merging.playing import ERRORS, ORDER, STRUCTURE, TIMING
 from benchmarks.study.merging.words import Scope
-from benchmarks.study.phrases import fact_table, plural, signed
+from benchmarks.study.phrases import doubt, fact_table, for_these, plural, signed
 from model.evaluation.intervals import Interval
 from model.evaluation.play import AT_ONCE
 from model.evaluation.report import table
@@ -17,7 +17,6 @@ from model.evaluation.report import table
 PNG = "bpe.png"
 CLAIMED: Final = {Music.PIANO: 1, Music.BAND: -1}  # the paper's direction of NMSI with the vocabulary
 CLAIMED_MERGES, CLAIMED_LOSS = 2000, 8.4  # percent of NMSI, multi-track
-FEWEST_SEEDS: Final = 3
 MEANING: Final = {1: "rises", -1: "falls", 0: "neither clearly rises nor falls"}
 OFTEN: Final = 6  # words shown
 
@@ -75,17 +74,15 @@ def verdict(trend: Trend) -> str:
     if trend.direction == 0:
         return "neither repeats nor refutes the paper"
     agrees = trend.direction == CLAIMED[trend.music]
-    for_these = " for these seeds" if trend.seeds < FEWEST_SEEDS else ""
-    return ("repeats the paper's direction" if agrees else "contradicts the paper") + for_these
+    return ("repeats the paper's direction" if agrees else "contradicts the paper") + for_these(trend.seeds)
 
 
 def _sureness(plan: MergingPlan, rows: Sequence[Standing]) -> str:
     seeds = min((row.seeds for row in rows), key=len)
-    doubt = "too few to see the chance of a start" if len(seeds) < FEWEST_SEEDS else "paired"
     pieces = " and ".join(f"{row.pieces} pieces of {row.music}" for row in rows if row.way == PLAIN)
     sizes = [row.parameters / 1e6 for row in rows]
     return (
-        f"How sure: {plural(seeds)} of every way or more ({doubt}), {pieces} held out for prediction and "
+        f"How sure: {plural(seeds)} of every way or more ({doubt(len(seeds))}), {pieces} held out for prediction and "
         f"{min(row.trials for row in rows)} or more of each continued, and networks of {min(sizes):.2f} to "
         f"{max(sizes):.2f} million parameters after {plan.tokens / 1e6:.2f} million tokens{_beginners(rows)}."
     )
