@@ -24,6 +24,7 @@ class Passes:
     """One for each size. Captures them all at once, so that nobody waits for it later."""
 
     def __init__(self, compute: Compute, mailboxes: Sequence[Mailbox], *, has_graphs: bool) -> None:
+        self._compute = compute  # graphs know addresses only: the weights that they read must live as long
         self._mailboxes = dict(zip(SIZES, mailboxes, strict=True))
         self._run: dict[int, Callable[[], Outcome]] = {}
         memory = torch.cuda.graph_pool_handle() if has_graphs else None
