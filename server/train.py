@@ -30,6 +30,7 @@ CACHE = Path("runs")
 CORPUS = CACHE / f"open{ENDING}"  # where a built corpus lies if nobody says otherwise
 PRESET = "small"
 VALIDATION_PIECES = 50  # while training
+VALIDATE_EVERY_MINUTES = 10.0  # or five times in a short run
 
 
 def build_corpus_file(archives: list[Path], target: Path | None) -> None:
@@ -61,7 +62,13 @@ def train_preset(
     """Train for `minutes` in all, or go on with the run in `folder` until it has had as many."""
     given = load_any(resolve(start)) if start is not None else None
     shape = _shape(name, given, sharing, length)
-    plan = TrainingPlan(minutes=minutes, length=length, batch=batch or usual_batch())
+    plan = TrainingPlan(
+        minutes=minutes,
+        length=length,
+        batch=batch or usual_batch(),
+        weight_decay=0.05,
+        validate_every_minutes=min(VALIDATE_EVERY_MINUTES, minutes / 5),
+    )
     corpus = open_corpus(corpus_path)
     lesson: Lesson
     if isinstance(shape, PerceiverConfig):

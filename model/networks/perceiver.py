@@ -38,7 +38,7 @@ class PerceiverConfig:
     width: int = 256
     heads: int = 4
     head_size: int = 64
-    hidden: int = 704  # of the gated MLPs
+    hidden: int = 640  # of the gated MLPs
     latents: int = 256  # the most queries of one pass
     context: int = 8192  # the most tokens that they see
     short: int | None = 256  # so many of which the second cross-attention sees; None: there is no second one
@@ -97,8 +97,8 @@ def seen(queries: int, keys: int, *, short: int | None = None, pads: Tensor | No
     `short`: only the newest so many keys, the same cut for every query (the scale mask of PerceiverS, section III).
     pads: (B,). Returns bool, (queries, keys), or (B, 1, queries, keys) with `pads`.
     """
-    key = torch.arange(keys)
-    mask = key <= torch.arange(keys - queries, keys)[:, None]
+    key = torch.arange(keys, device=None if pads is None else pads.device)
+    mask = key <= key[keys - queries :, None]
     if short is not None:
         mask &= key >= keys - short
     return mask if pads is None else mask & (key >= pads[:, None, None, None])

@@ -6,7 +6,9 @@ Knows neither what is learned nor where weights are shipped.
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from multiprocessing import cpu_count
 from pathlib import Path
 
 import torch
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 
 from model.checkpoint import save_network
 from model.networks.config import GROUPS, Sharing
-from model.networks.decoder import Decoder
+from model.networks.decoder import Decoder, Gated
 from model.training.ahead import Ahead
 from model.training.curve import Point, save_curve
 from model.training.lesson import Lesson
@@ -57,6 +59,8 @@ BEST = "best"
 OWN_STEP = {"projections": "in common"}  # in what is told of weights that were trained with it
 STATE = "state.pt"
 CPU_BATCH, CUDA_BATCH = 4, 64  # crops: 65,536 tokens keep a large GPU busy
+CUDA_STRIDE = 8  # steps between two looks at a GPU, which waits for nobody meanwhile
+DRAWERS = 8  # processes that draw crops for a GPU, as far as there are cores: `small` learns 2 M tokens a second
 Report = Callable[[Progress, float, float], None]  # progress, training loss, tokens per second
 
 
@@ -88,6 +92,9 @@ class Trainer:
             torch.set_num_threads(threads)
         self.plan, self.lesson, self.folder, self._clock = plan, lesson, folder, clock
         self.device = training_device()
+        self._is_cuda = self.device.type == "cuda"
+        self._stride = CUDA_STRIDE if self._is_cuda and clock is time.monotonic_ns else 1  # other clocks count steps
+        self._batches = Ahead(lesson.sampler, min(DRAWERS, max(1, cpu_count() - 2)) if self._is_cuda else 0)
         self.network = lesson.network.to(self.device)
         self.optimizers = _optimizers(self.network, plan)
         self.progress = Progress()
@@ -95,11 +102,9 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / STATE).exists():
             self._resume()
-        self._batches = Ahead(lesson.sampler)
-        self._loss: Callable[[Tensor], Tensor] = lesson.loss
-        if self.device.type == "cuda":
+        if self._is_cuda:
             torch.set_float32_matmul_precision("high")
-            self._loss = torch.compile(lesson.loss)
+            _compile_blocks(self.network)
 
     def run(self, report: Report) -> Progress:
         """Train until the budget is spent. However it ends, the run can go on from where it was."""
@@ -112,10 +117,12 @@ class Trainer:
 
     def _train(self, report: Report) -> None:
         budget, progress = self.plan.minutes * 60, self.progress
+        if self._is_cuda:
+            self._warm_up()
         last = self._clock()
         while progress.seconds < budget:
             before = progress.tokens
-            loss = self._step(progress.seconds / budget).item()
+            loss = torch.stack([self._step(progress.seconds / budget) for _ in range(self._stride)]).mean().item()
             now = self._clock()
             seconds, last, tokens = (now - last) / 1e9, now, progress.tokens - before
             progress.seconds += seconds
@@ -130,14 +137,29 @@ class Trainer:
         before = self.progress.curve[-1].seconds if self.progress.curve else 0.0
         return before + self.plan.validate_every_minutes * 60
 
-    def _step(self, done: float) -> Tensor:
-        plan = self.plan
-        times = 2 if done < plan.shorter else 1
-        shape = times * plan.batch, plan.length // times
-        rows = torch.from_numpy(self._batches.batch(self.progress.step, *shape)).to(self.device)
+    def _warm_up(self) -> None:
+        """Compile both shapes before the clock runs; nothing is learned."""
+        for done in (1.0, 0.0):
+            self._loss(self.progress.step, *self._shape(done)).backward()  # type: ignore[no-untyped-call]
+        self.network.zero_grad()
+        torch.cuda.synchronize()
+
+    def _shape(self, done: float) -> tuple[int, int]:
+        """Crops in a step, and their length."""
+        times = 2 if done < self.plan.shorter else 1
+        return times * self.plan.batch, self.plan.length // times
+
+    def _loss(self, number: int, size: int, length: int) -> Tensor:
+        rows = torch.from_numpy(self._batches.batch(number, size, length))
+        if self._is_cuda:
+            rows = rows.pin_memory().to(self.device, non_blocking=True)
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss = self._loss(rows)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._is_cuda):
+            return self.lesson.loss(rows)
+
+    def _step(self, done: float) -> Tensor:
+        plan, shape = self.plan, self._shape(done)
+        loss = self._loss(self.progress.step, *shape)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip)
         for optimizer, full in zip(self.optimizers, (plan.matrix_rate, plan.other_rate), strict=True):
@@ -150,7 +172,9 @@ class Trainer:
         return loss.detach()
 
     def _check(self) -> None:
-        nll = self.lesson.nll()
+        # Held-out crops have any length, and each would be compiled.
+        with torch.compiler.set_stance("force_eager") if self._is_cuda else nullcontext():
+            nll = self.lesson.nll()
         losses, seconds, tokens = zip(*self._since, strict=True)
         progress, loss = self.progress, sum(losses) / len(losses)
         rate = sum(tokens) / max(sum(seconds), 1e-9)
@@ -215,6 +239,13 @@ def _optimizers(network: nn.Module, plan: TrainingPlan) -> list[torch.optim.Opti
         Muon(rest, **rates, attentions=attentions, queries=queries, groups=groups),
         torch.optim.AdamW(others, lr=plan.other_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=others[0].is_cuda),
     ]
+
+
+def _compile_blocks(network: nn.Module) -> None:
+    """Block by block, not as a whole: those of the same shape are compiled once."""
+    for module in network.modules():
+        if isinstance(module, Gated):
+            module.compile(dynamic=False)
 
 
 def _essence(plan: TrainingPlan, lesson: Lesson) -> dict[str, str]:

@@ -105,10 +105,9 @@ def test_turned_scores_depend_on_distance_alone() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
-@pytest.mark.parametrize("sharing", [Sharing.GROUPED, Sharing.PARTITIONED])
 @torch.no_grad()  # on a CPU it goes forward only
-def test_the_fused_kernels_rule_is_the_masks(sharing: Sharing) -> None:
-    network = random_network(sharing)
+def test_the_fused_kernels_rule_is_the_masks() -> None:
+    network = random_network(Sharing.PARTITIONED)
     attention = network.blocks[0].attention
     assert isinstance(attention, Attention)
     tags = network.tag(torch.tensor([random_tokens(90, seed) for seed in (1, 2)]))
