@@ -43,6 +43,8 @@ class Extent:
     answers: int
 
 
+CROP = 1024  # tokens of each piece that are predicted: the same for all networks, whatever their contexts
+
 FULL = Extent(crops=None, continuations=240, accompaniments=120, answers=120)
 QUICK = Extent(crops=48, continuations=32, accompaniments=16, answers=16)  # within five minutes on two cores
 
@@ -78,7 +80,7 @@ def evaluate(
     prediction = {}
     for name in splits:
         pieces = corpus.split(name).pieces
-        crops = held_out_crops(pieces, length=network.config.context, most=extent.crops)
+        crops = held_out_crops(pieces, length=min(CROP, network.config.context), most=extent.crops)
         prediction[name] = compare(network, rivals, crops, progress(f"NLL on {name}", len(crops)))
     trials = choose_trials(corpus.split(splits[-1]).pieces)
     continued = trials[: extent.continuations]

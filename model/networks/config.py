@@ -72,9 +72,9 @@ class NetworkConfig:
 
 PRESETS: dict[str, NetworkConfig] = {
     "tiny": NetworkConfig(layers=2, width=64, heads=4, head_size=16, hidden=128),
-    "small": NetworkConfig(),
-    "medium": NetworkConfig(layers=12, width=512, heads=8, head_size=64, hidden=1408),
-    "large": NetworkConfig(layers=16, width=768, heads=12, head_size=64, hidden=2048),
+    "small": NetworkConfig(sharing=Sharing.PARTITIONED),
+    "medium": NetworkConfig(sharing=Sharing.PARTITIONED, layers=12, width=512, heads=8, head_size=64, hidden=1280),
+    "large": NetworkConfig(sharing=Sharing.PARTITIONED, layers=16, width=768, heads=12, head_size=64, hidden=2048),
 }
 
 
