@@ -42,6 +42,21 @@ def sharing(
 
 
 @study.command()
+def learning(
+    corpus: Corpus = None,
+    quick: Quick = False,
+    runs: Runs = Path("runs/learning"),
+    out: Out = PAGES,
+    minutes: Minutes = None,
+) -> None:
+    """How soon each way of sharing learns, and learns to repeat what it heard. Hours, likewise."""
+    from benchmarks.study.learning import study_learning
+    from server.train import required_corpus
+
+    study_learning(required_corpus(corpus), quick=quick, folder=runs, out=out, minutes=minutes)
+
+
+@study.command()
 def bpe(
     corpus: Corpus = None,
     quick: Quick = False,

@@ -67,25 +67,37 @@ class Deadline:
 
 
 def trained(
-    run: Run, lesson: Callable[[], Lesson], folder: Path, deadline: Deadline, *, own_step: bool = False
+    run: Run,
+    lesson: Callable[[], Lesson],
+    folder: Path,
+    deadline: Deadline,
+    *,
+    own_step: bool = False,
+    checks: int = CHECKS,
 ) -> Decoder:
     """The network of a run, from its folder, or trained into it. Raises OutOfTime between two steps."""
-    return load_network(trained_weights(run, lesson, folder, deadline, own_step=own_step))
+    return load_network(trained_weights(run, lesson, folder, deadline, own_step=own_step, checks=checks))
 
 
 def trained_weights(
-    run: Run, lesson: Callable[[], Lesson], folder: Path, deadline: Deadline, *, own_step: bool = False
+    run: Run,
+    lesson: Callable[[], Lesson],
+    folder: Path,
+    deadline: Deadline,
+    *,
+    own_step: bool = False,
+    checks: int = CHECKS,
 ) -> Path:
     """The same, for a network of whichever kind: where its weights are."""
     weights = folder / WEIGHTS
     if not weights.exists():
-        network = _train(run, lesson(), folder, deadline, own_step=own_step)
+        network = _train(run, lesson(), folder, deadline, own_step=own_step, checks=checks)
         save_network(network, weights, about={})
         (folder / STATE).unlink()
     return weights
 
 
-def _train(run: Run, lesson: Lesson, folder: Path, deadline: Deadline, *, own_step: bool) -> AnyNetwork:
+def _train(run: Run, lesson: Lesson, folder: Path, deadline: Deadline, *, own_step: bool, checks: int) -> AnyNetwork:
     budget = (run.steps - 0.5) / 60  # exactly so many steps, whatever is lost in rounding
     plan = TrainingPlan(
         minutes=budget,
@@ -93,7 +105,7 @@ def _train(run: Run, lesson: Lesson, folder: Path, deadline: Deadline, *, own_st
         batch=run.batch,
         shorter=0.0,
         own_step=own_step,
-        validate_every_minutes=budget / CHECKS,
+        validate_every_minutes=budget / checks,
     )
     clock = count(0, STEP_NS).__next__
     trainer = Trainer(plan, lesson, folder, threads=1, clock=clock)
