@@ -145,6 +145,7 @@ async def test_who_cannot_join_is_told_why(running: Running) -> None:
         await guest.join("nobody", PlayerPart(part=7))
         assert (await next_error(guest)).code == "no_session"
         await host.start(mode="duet")
+        await until(running, 1)
         assert host.welcome is not None
         await guest.join(host.welcome.session, PlayerPart(part=1))
         assert (await next_error(guest)).code == "bad_setting"
