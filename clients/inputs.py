@@ -64,17 +64,17 @@ class Inputs:
                 if port is None:
                     self._look_for(index)
                 elif not await asyncio.to_thread(port.is_there):
-                    self._lose(index, port)
+                    await self._lose(index, port)
 
     def _look_for(self, index: int) -> None:
         with suppress(PortError):
             self._ports[index] = port = self._open(index)
             log.info("%s is back", port.name)
 
-    def _lose(self, index: int, port: InputPort) -> None:
+    async def _lose(self, index: int, port: InputPort) -> None:
         log.warning("%s is gone: its keys count as up until it is back", port.name)
         self._ports[index] = None
-        port.close()
+        await asyncio.to_thread(port.close)
         self._gone(index, Nanos(monotonic_ns()))
 
     def _open(self, index: int) -> InputPort:

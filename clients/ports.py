@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from re import sub
-from time import monotonic_ns, sleep
+from threading import Lock
+from time import monotonic_ns
 from typing import Any, Final
 
+from clients.listening import Listening
 from clients.timestamps import DriverTimes
 from music.errors import PortError
 from music.messages import SYSTEM, TRANSPORT
@@ -24,7 +26,6 @@ OUTPUT_NAME: Final = "Tradefours Out"
 CLOCK_NAME: Final = "Tradefours Clock"
 THRU_NAME: Final = "Tradefours Thru"
 OUR_OUTPUTS: Final = (OUTPUT_NAME, CLOCK_NAME, THRU_NAME)
-CALLBACK_S: Final = 0.005  # longer than one of ours takes
 LOOK_S: Final = 0.25  # between looks for what was unplugged or is back
 API_VARIABLE: Final = "TRADEFOURS_MIDI_API"
 APIS: Final = {  # in the order in which they are tried: the name users say, rtmidi's constant
@@ -48,33 +49,45 @@ class PortNames:
     outputs: tuple[str, ...]
 
 
-class InputPort:
-    """An open input; `heard` of `open_input` is called until `close`."""
+class _Port:
+    """An open port, which may be looked for and closed in different threads."""
 
     def __init__(self, name: str, driver: Any) -> None:
         self.name = name
         self._driver = driver
+        self._is_open = True
+        self._lock = Lock()  # whoever asks a driver that is deleted ends the process
 
     def is_there(self) -> bool:
-        """Of an existing port: it still is. May take a moment, and may be asked in any thread."""
-        return self.name in _names(self._driver)
+        """Of an existing port: it still is, and has not been closed. May take a moment. In any thread."""
+        with self._lock:
+            return self._is_open and self.name in _names(self._driver)
 
     def close(self) -> None:
-        self._driver.cancel_callback()  # first: closing under a running callback can crash
-        # One that has begun waits for the interpreter, which rtmidi keeps while it waits for that one to end.
-        sleep(CALLBACK_S)
-        self._driver.close_port()
-        self._driver.delete()
+        """Waits until the driver has taken what was sent."""
+        with self._lock:
+            self._is_open = False
+            self._driver.close_port()
+            self._driver.delete()
 
 
-class OutputPort:
+class InputPort(_Port):
+    """An open input; `heard` of `open_input` is called until `close`."""
+
+    def __init__(self, name: str, driver: Any, listening: Listening) -> None:
+        super().__init__(name, driver)
+        self._listening = listening
+
+    def close(self) -> None:
+        """Takes a moment. Not in the driver's thread."""
+        self._listening.stop()
+        super().close()
+
+
+class OutputPort(_Port):
     """An open output."""
 
     ahead = Nanos(0)  # messages are handed over when they are due
-
-    def __init__(self, name: str, driver: Any) -> None:
-        self.name = name
-        self._driver = driver
 
     def send(self, message: Sequence[int], due: Nanos | None = None) -> None:
         """At once, whenever it was due; does not wait for the device. Raises PortError when it is gone. One thread."""
@@ -82,15 +95,6 @@ class OutputPort:
             self._driver.send_message(message)
         except _rtmidi().RtMidiError as error:
             raise PortError(f"expected the port {self.name!r} to take a message, got: {error}") from error
-
-    def is_there(self) -> bool:
-        """Of an existing port: it still is. May take a moment, and may be asked in any thread."""
-        return self.name in _names(self._driver)
-
-    def close(self) -> None:
-        """Waits until the driver has taken what was sent."""
-        self._driver.close_port()
-        self._driver.delete()
 
 
 def list_ports(api: str | None = None) -> PortNames:
@@ -133,14 +137,12 @@ def open_input(
     driver.ignore_types(sysex=False, timing=False, active_sense=False)
     times = DriverTimes()
 
-    def arrived(event: tuple[list[int], float], _: object) -> None:
-        message, interval_s = event
+    def arrived(message: list[int], interval_s: float) -> None:
         at = times.stamp(interval_s, Nanos(monotonic_ns()))
         if message[0] < SYSTEM or message[0] in TRANSPORT:
             heard(bytes(message), at)
 
-    driver.set_callback(arrived)
-    return InputPort(opened, driver)
+    return InputPort(opened, driver, Listening(driver, arrived))
 
 
 def open_output(name: str, *, virtual: bool = True, api: str | None = None, own_too: bool = False) -> OutputPort:

@@ -272,6 +272,15 @@ def test_a_clock_between_two_notes_takes_no_time_from_them(jack_server: dict[str
     assert abs(stamps[OFF] - stamps[ON] - (second - first)) < 20_000_000
 
 
+def test_a_port_that_was_closed_is_looked_for_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks may come late; the driver is gone, and to ask it would end the process."""
+    install(monkeypatch, FakeSystem("jack", inputs=("Piano",), outputs=("Synth",)))
+    for port in (open_input("piano", ignore, virtual=False), open_output("synth", virtual=False)):
+        assert port.is_there()
+        port.close()
+        assert not port.is_there()
+
+
 def test_the_callback_goes_before_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
     system = install(monkeypatch, FakeSystem("jack"))
     open_input("In", ignore).close()
