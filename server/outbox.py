@@ -23,6 +23,7 @@ class Outbox:
         self._limit = limit
         self._waiting: deque[str | bytes] = deque()
         self._news = asyncio.Event()
+        self._is_gone = False  # the client
         self.code = 1000  # that it closes, or has closed, with
         self._reason = ""
 
@@ -32,7 +33,7 @@ class Outbox:
         return len(self._waiting) < self._limit // 2
 
     def put(self, frame: str | bytes) -> None:
-        if self.ended.is_set():
+        if self.ended.is_set() or self._is_gone:
             return
         if len(self._waiting) >= self._limit:
             self._waiting.clear()
@@ -51,14 +52,15 @@ class Outbox:
         self._news.set()
 
     async def run(self) -> None:
-        """Send until the end, or until the client is gone."""
+        """Send until the end, or until the client is gone: how it went, who listens to it knows, and has to say."""
         try:
             while not await self._sent_all():
                 await self._news.wait()
                 self._news.clear()
             await self._websocket.close(self.code, self._reason)
         except (WebSocketDisconnect, RuntimeError):  # starlette's ways to say that the client has left
-            self.end(1000)
+            self._is_gone = True
+            self._waiting.clear()
 
     async def _sent_all(self) -> bool:
         while self._waiting:

@@ -131,6 +131,7 @@ class WatchConnection:
             self._gallery.join(self._outbox)
         listener = asyncio.create_task(self._listen())
         sender = asyncio.create_task(self._outbox.run())
+        sender.add_done_callback(lambda _: self._outbox.end(1000))  # it has nothing to say that would have to be heard
         try:
             await self._outbox.ended.wait()
             await asyncio.wait({sender}, timeout=1)

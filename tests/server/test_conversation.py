@@ -1,13 +1,17 @@
 """A lost connection is no lost session where the client asked for patience; and a session may have several players."""
 
 import asyncio
+import threading
 from typing import Any, cast
+
+import pytest
 
 from clients.live import LiveClient
 from model.tokens.vocabulary import PITCH
 from music.time import Tick
 from server.conversation import Conversation
 from server.outbox import Outbox
+from server.wire_guard import GuardedWebSocket
 from streaming.messages import ErrorMessage, Plan, PlayerPart, Tokens, server_message
 from streaming.token_stream import TokenStream
 from streaming.wire import JSON_WIRE, MSGPACK_WIRE
@@ -72,6 +76,45 @@ async def test_after_a_cut_the_session_goes_on_and_no_message_is_missed_or_doubl
                         break
             assert seqs == list(range(heard + 1, heard + 1 + len(seqs)))
     await until(running, 0)
+
+
+async def test_a_cut_that_a_failing_send_notices_before_the_read_is_a_cut(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, receive, has_failed = GuardedWebSocket.send, GuardedWebSocket.receive, threading.Event()
+
+    async def sent(socket: GuardedWebSocket, message: Any) -> None:
+        try:
+            await send(socket, message)
+        except OSError:
+            has_failed.set()
+            raise
+
+    async def received_late(socket: GuardedWebSocket) -> Any:
+        message = await receive(socket)
+        if message["type"] == "websocket.disconnect":
+            while not has_failed.is_set():
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.05)
+        return message
+
+    monkeypatch.setattr(GuardedWebSocket, "send", sent)
+    monkeypatch.setattr(GuardedWebSocket, "receive", received_late)
+    async with client(running, keep_s=30) as first:
+        await first.start(mode="duet")
+        await until(running, 1)
+        (talk,) = running.stage.conversations.values()
+        cut(first)
+        while not has_failed.is_set():
+            talk._loop.call_soon_threadsafe(talk.send, ErrorMessage(code="bad_part", reason="expected a listener"))
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE_S):
+            while talk.outbox is not None:
+                await asyncio.sleep(0.01)
+        async with client(running, resume=first, keep_s=30) as second:
+            assert second.welcome is not None
+            assert second.welcome.resumed
+            assert (await next_error(second)).reason == "expected a listener"
 
 
 async def test_what_was_said_while_nobody_listened_comes_first(running: Running) -> None:
