@@ -14,7 +14,7 @@ from streaming.messages import PartIndex, PromptNote
 DEFAULT_BARS: Final = 8
 DEFAULT_SECONDS: Final = 30  # of solo piano
 MOST_BARS: Final = 512
-MOST_PIECES: Final = 64
+MOST_PIECES: Final = 128
 MOST_NOTES: Final = 20_000
 SECONDS: Final = 3600
 

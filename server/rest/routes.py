@@ -21,7 +21,7 @@ from server.rest.jobs import Jobs
 from server.rest.problems import PROBLEM, Problem, ProblemDetails
 from server.rest.results import ENDINGS, JSON, MIDI, WAV, ZIP, NoSound, acceptable, archive, json_of, sound
 from server.stage import Stage
-from streaming.generations import Generation, GenerationOptions, ModelAbout, Models, SessionAbout, Sessions
+from streaming.generations import MOST_PIECES, Generation, GenerationOptions, ModelAbout, Models, SessionAbout, Sessions
 
 LONGEST_WAIT_S: Final = 60
 SILENT_S: Final = 15.0  # of a stream of events: then a comment says that it lives
@@ -145,7 +145,7 @@ def _add_results(app: FastAPI, jobs: Jobs) -> None:
     async def result(
         id: Id,
         request: Request,
-        piece: Annotated[int | None, Query(ge=1, le=64, description="Its number; all if not said.")] = None,
+        piece: Annotated[int | None, Query(ge=1, le=MOST_PIECES, description="Its number; all if not said.")] = None,
     ) -> Response:
         """The music. By Accept one piece is audio/midi, audio/wav or application/json, all are application/zip or
         application/json.

@@ -20,7 +20,7 @@ from server.rest.store import FILE
 from streaming.generations import GenerationOptions
 from tests.server.processes import free_port, server_process
 
-PIECES, BARS, SEED = 32, 5, 40
+PIECES, BARS, SEED = 100, 2, 40
 PATIENCE_S = 60.0
 MIDI = write_midi(Score((Part(0),), tuple(Note(Tick(i * 240), 0, 60 + i % 7, 80, 200) for i in range(40))))
 
