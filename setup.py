@@ -31,7 +31,7 @@ PATHS = {  # machine -> kernels -> kind of compiler -> flags
 SHARED = ("decoder", "draw", "engine", "packing", "paths", "perceiver", "workbench")  # for any processor
 MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 COMMON = {
-    "unix": ["-std=c++17", "-O3", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-g0"],
+    "unix": ["-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=off", "-fvisibility=hidden", "-Wall", "-g0"],
     "msvc": ["/std:c++17", "/O2", "/EHsc"],
 }
 

@@ -96,7 +96,8 @@ double difference(const std::vector<float>& a, const std::vector<float>& b) {
     return most / size;
 }
 
-// Grow, shrink and fork at random; after each step, what a fresh sequence of the same tokens makes of them.
+// Grow, shrink and fork at random; after each step, what a fresh sequence of the same tokens makes of them: of the same
+// network to the bit, of the judge but for rounding.
 int check(Network& network, Network& judge, const char* what, double tolerance, int most, int steps) {
     std::unique_ptr<Cache> cache = network.open();
     std::vector<int32_t> tokens;
@@ -116,6 +117,10 @@ int check(Network& network, Network& judge, const char* what, double tolerance, 
         const double off = difference(found, append(judge, *judge.open(), tokens));
         if (!(off < tolerance)) {
             std::printf("%s, %zu tokens: off by %g\n", what, tokens.size(), off);
+            wrong++;
+        }
+        if (found != append(network, *network.open(), tokens)) {
+            std::printf("%s, %zu tokens: it shows how they were read\n", what, tokens.size());
             wrong++;
         }
     }

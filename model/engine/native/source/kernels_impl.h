@@ -2,6 +2,7 @@
 // a namespace of its own, and is compiled for that processor alone.
 
 constexpr int kVectors = kBlock / kLanes;  // of a block's 16 rows or tokens
+constexpr int kSums = kLanes == 16 ? 16 : 8;  // side by side in registers; AVX-512 has twice as many
 constexpr float kLowest = -1e30f;          // the score of a key that is not seen
 
 inline float sum(Floats a) {
@@ -35,23 +36,17 @@ inline Floats exponential(Floats x) {
 // f32: weights as [column][16 rows].
 template <int N>
 void block_f32(const Packed& m, const uint8_t* data, const Activations& in, const int* rows, float (*out)[kBlock]) {
-    constexpr int kChains = N == 1 ? 4 : 1;  // sums side by side hide the latency of an addition
-    Floats sums[kChains][N][kVectors];
-    for (auto& chain : sums)
-        for (auto& row : chain)
-            for (auto& s : row) s = broadcast(0);
+    Floats sums[N][kVectors];
+    for (auto& row : sums)
+        for (auto& s : row) s = broadcast(0);
     const float* w = reinterpret_cast<const float*>(data);
-    for (int k = 0; k < m.columns; k += kChains)
-        for (int c = 0; c < kChains; c++, w += kBlock)
-            for (int i = 0; i < N; i++) {
-                const Floats x = broadcast(in.values[static_cast<size_t>(rows[i]) * in.columns + k + c]);
-                for (int v = 0; v < kVectors; v++) sums[c][i][v] = fma(load(w + v * kLanes), x, sums[c][i][v]);
-            }
-    for (int i = 0; i < N; i++)
-        for (int v = 0; v < kVectors; v++) {
-            for (int c = 1; c < kChains; c++) sums[0][i][v] = sums[0][i][v] + sums[c][i][v];
-            store(out[i] + v * kLanes, sums[0][i][v]);
+    for (int k = 0; k < m.columns; k++, w += kBlock)
+        for (int i = 0; i < N; i++) {
+            const Floats x = broadcast(in.values[static_cast<size_t>(rows[i]) * in.columns + k]);
+            for (int v = 0; v < kVectors; v++) sums[i][v] = fma(load(w + v * kLanes), x, sums[i][v]);
         }
+    for (int i = 0; i < N; i++)
+        for (int v = 0; v < kVectors; v++) store(out[i] + v * kLanes, sums[i][v]);
 }
 
 // bf16: weights as [pair of columns][16 rows][2].
@@ -149,80 +144,59 @@ void round_row(const Activations& in, int row) {
 
 // ---- attention: N queries over keys and values that they share ----------------------------------------------------
 
-// So many sums side by side for one result hide the latency of an addition, where there are few results.
-constexpr int chains_for(int results) { return results >= 8 ? 1 : results >= 4 ? 2 : 4; }
-
-template <int C, int N, int W>
-void clear(Floats (&sums)[C][N][W]) {
-    for (auto& chain : sums)
-        for (auto& row : chain)
-            for (auto& s : row) s = broadcast(0);
-}
-
-template <int C, int N, int W>
-void gather(Floats (&sums)[C][N][W]) {  // into the first chain
-    for (int c = 1; c < C; c++)
-        for (int i = 0; i < N; i++)
-            for (int w = 0; w < W; w++) sums[0][i][w] = sums[0][i][w] + sums[c][i][w];
-}
-
 // f32: keys as [block][dimension][16 tokens], values as [token][dimension].
 struct CacheF32 {
-    template <int C, int N>
-    static void score(const void* keys, int block, int size, const Query* queries, Floats (&sums)[C][N][kVectors]) {
+    template <int B, int N>  // B blocks
+    static void score(const void* keys, int block, int size, const Query* queries, Floats (&sums)[B][N][kVectors]) {
         const float* k = static_cast<const float*>(keys) + static_cast<size_t>(block) * kBlock * size;
-        for (int d = 0; d < size; d += C)
-            for (int c = 0; c < C; c++, k += kBlock)
-                for (int i = 0; i < N; i++) {
-                    const Floats q = broadcast(queries[i].vector[d + c]);
-                    for (int v = 0; v < kVectors; v++) sums[c][i][v] = fma(load(k + v * kLanes), q, sums[c][i][v]);
-                }
+        for (int d = 0; d < size; d++, k += kBlock)
+            for (int i = 0; i < N; i++) {
+                const Floats q = broadcast(queries[i].vector[d]);
+                for (int b = 0; b < B; b++)
+                    for (int v = 0; v < kVectors; v++)
+                        sums[b][i][v] = fma(load(k + b * kBlock * size + v * kLanes), q, sums[b][i][v]);
+            }
     }
 
-    template <int C, int N, int W>  // W vectors of dimensions from `d` on
-    static void mix(const void* values, int block, int size, int d, const float* const* shares,
-                    Floats (&sums)[C][N][W]) {
+    template <int N, int W>  // W vectors of dimensions from `d` on
+    static void mix(const void* values, int block, int size, int d, const float* const* shares, Floats (&sums)[N][W]) {
         const float* from = static_cast<const float*>(values) + static_cast<size_t>(block) * kBlock * size + d;
-        for (int t = 0; t < kBlock; t += C)
-            for (int c = 0; c < C; c++, from += size)
-                for (int i = 0; i < N; i++) {
-                    const Floats share = broadcast(shares[i][t + c]);
-                    for (int w = 0; w < W; w++) sums[c][i][w] = fma(load(from + w * kLanes), share, sums[c][i][w]);
-                }
+        for (int t = 0; t < kBlock; t++, from += size)
+            for (int i = 0; i < N; i++) {
+                const Floats share = broadcast(shares[i][t]);
+                for (int w = 0; w < W; w++) sums[i][w] = fma(load(from + w * kLanes), share, sums[i][w]);
+            }
     }
 };
 
 // bf16: keys as [block][pair of dimensions][16 tokens][2], values as [pair of tokens][dimension][2].
 struct CacheBf16 {
     // W vectors of pairs from `p` on, weighed by two factors for each of N rows.
-    template <int C, int N, int W, class Factor>
-    static void add_pair(const uint16_t* p, int chain, Factor factor, Floats (&sums)[C][N][W]) {
+    template <int N, int W, class Factor>
+    static void add_pair(const uint16_t* p, Factor factor, Floats (&sums)[N][W]) {
         Floats first[W], second[W];
         for (int w = 0; w < W; w++) first[w] = first_of_pairs(p + 2 * w * kLanes);
         for (int w = 0; w < W; w++) second[w] = second_of_pairs(p + 2 * w * kLanes);
         for (int i = 0; i < N; i++) {
             const Floats a = broadcast(factor(i)[0]), b = broadcast(factor(i)[1]);
-            for (int w = 0; w < W; w++) sums[chain][i][w] = fma(first[w], a, sums[chain][i][w]);
-            const int other = C > 1 ? chain + 1 : chain;
-            for (int w = 0; w < W; w++) sums[other][i][w] = fma(second[w], b, sums[other][i][w]);
+            for (int w = 0; w < W; w++) sums[i][w] = fma(first[w], a, sums[i][w]);
+            for (int w = 0; w < W; w++) sums[i][w] = fma(second[w], b, sums[i][w]);
         }
     }
 
-    template <int C, int N>
-    static void score(const void* keys, int block, int size, const Query* queries, Floats (&sums)[C][N][kVectors]) {
+    template <int B, int N>
+    static void score(const void* keys, int block, int size, const Query* queries, Floats (&sums)[B][N][kVectors]) {
         const uint16_t* k = static_cast<const uint16_t*>(keys) + static_cast<size_t>(block) * kBlock * size;
-        for (int d = 0; d < size;)
-            for (int c = 0; c < C; c += 2, d += 2, k += 2 * kBlock)
-                add_pair(k, c, [&](int i) { return queries[i].vector + d; }, sums);
+        for (int d = 0; d < size; d += 2, k += 2 * kBlock)
+            for (int b = 0; b < B; b++)
+                add_pair(k + b * kBlock * size, [&](int i) { return queries[i].vector + d; }, sums[b]);
     }
 
-    template <int C, int N, int W>
-    static void mix(const void* values, int block, int size, int d, const float* const* shares,
-                    Floats (&sums)[C][N][W]) {
+    template <int N, int W>
+    static void mix(const void* values, int block, int size, int d, const float* const* shares, Floats (&sums)[N][W]) {
         const uint16_t* from = static_cast<const uint16_t*>(values) + static_cast<size_t>(block) * kBlock * size + 2 * d;
-        for (int t = 0; t < kBlock;)
-            for (int c = 0; c < C; c += 2, t += 2, from += 2 * size)
-                add_pair(from, c, [&](int i) { return shares[i] + t; }, sums);
+        for (int t = 0; t < kBlock; t += 2, from += 2 * size)
+            add_pair(from, [&](int i) { return shares[i] + t; }, sums);
     }
 };
 
@@ -256,8 +230,9 @@ inline float soften(float* scores, size_t n) {
     for (size_t t = 0; t < n; t += kLanes) top = max(top, load(scores + t));
     top = broadcast(largest(top));
     Floats total = broadcast(0);
+    const Floats least = exponential(broadcast(kLowest));  // what is not seen gets nothing at all
     for (size_t t = 0; t < n; t += kLanes) {
-        const Floats share = exponential(load(scores + t) - top);
+        const Floats share = exponential(load(scores + t) - top) - least;
         store(scores + t, share);
         total = total + share;
     }
@@ -268,8 +243,9 @@ template <class Cache, int N, int W>
 void mix_spans(const Span* spans, int count, const Query* queries, int size, float* scores, size_t room,
                const float* inverse) {
     for (int d = 0; d < size; d += W * kLanes) {
-        Floats sums[chains_for(N * W)][N][W];
-        clear(sums);
+        Floats sums[N][W];
+        for (auto& row : sums)
+            for (auto& s : row) s = broadcast(0);
         size_t at = 0;
         for (int s = 0; s < count; s++) {
             const Blocks blocks = blocks_of<N>(queries, s);
@@ -279,39 +255,50 @@ void mix_spans(const Span* spans, int count, const Query* queries, int size, flo
                 Cache::mix(spans[s].values, b, size, d, shares, sums);
             }
         }
-        gather(sums);
         for (int i = 0; i < N; i++)
-            for (int w = 0; w < W; w++) store(queries[i].out + d + w * kLanes, sums[0][i][w] * broadcast(inverse[i]));
+            for (int w = 0; w < W; w++) store(queries[i].out + d + w * kLanes, sums[i][w] * broadcast(inverse[i]));
     }
 }
 
+// As many dimensions at once as registers hold sums: each share is then fetched once for all of them.
+template <class Cache, int N, int W = 6, class... Rest>
+void mix_widest(int size, Rest... rest) {
+    if constexpr (W == 1 || N * W <= kSums)
+        if (size % (W * kLanes) == 0) return mix_spans<Cache, N, W>(rest...);
+    if constexpr (W > 1) mix_widest<Cache, N, W - 1>(size, rest...);
+}
+
+template <class Cache, int B, int N>  // B blocks from `block` on
+void score_blocks(const Span& span, int s, int block, const Query* queries, int size, float* scores, size_t room) {
+    Floats sums[B][N][kVectors];
+    for (auto& each : sums)
+        for (auto& row : each)
+            for (auto& sum : row) sum = broadcast(0);
+    Cache::score(span.keys, block, size, queries, sums);
+    for (int b = 0; b < B; b++)
+        for (int i = 0; i < N; i++) {
+            float* to = scores + i * room + b * kBlock;
+            for (int v = 0; v < kVectors; v++) store(to + v * kLanes, sums[b][i][v]);
+            edit(to, block + b, queries[i].reach[s], queries[i].lean, span.attributes);
+        }
+}
+
+// What a query finds does not depend on who shares its tile: each of its sums has one order.
 template <class Cache, int N>
 void attend_tile(const Span* spans, int count, const Query* queries, int size, float* scores, size_t room) {
+    constexpr int kAtOnce = std::max(1, 8 / (N * kVectors));  // sums side by side hide the latency of an addition
     size_t seen = 0;
     for (int s = 0; s < count; s++) {
         const Blocks blocks = blocks_of<N>(queries, s);
-        for (int b = blocks.first; b < blocks.last; b++, seen += kBlock) {
-            Floats sums[chains_for(N * kVectors)][N][kVectors];
-            clear(sums);
-            Cache::score(spans[s].keys, b, size, queries, sums);
-            gather(sums);
-            for (int i = 0; i < N; i++) {
-                float* to = scores + i * room + seen;
-                for (int v = 0; v < kVectors; v++) store(to + v * kLanes, sums[0][i][v]);
-                edit(to, b, queries[i].reach[s], queries[i].lean, spans[s].attributes);
-            }
-        }
+        int b = blocks.first;
+        for (; blocks.last - b >= kAtOnce; b += kAtOnce, seen += kAtOnce * kBlock)
+            score_blocks<Cache, kAtOnce, N>(spans[s], s, b, queries, size, scores + seen, room);
+        for (; b < blocks.last; b++, seen += kBlock)
+            score_blocks<Cache, 1, N>(spans[s], s, b, queries, size, scores + seen, room);
     }
     float inverse[N];
     for (int i = 0; i < N; i++) inverse[i] = soften(scores + i * room, seen);
-    // As many dimensions at once as registers hold sums: each share is then fetched once for all of them.
-    constexpr int kWide = N >= 4 ? 2 : 4;
-    if (size % (kWide * kLanes) == 0)
-        mix_spans<Cache, N, kWide>(spans, count, queries, size, scores, room, inverse);
-    else if (size % (3 * kLanes) == 0 && N < 4)
-        mix_spans<Cache, N, 3>(spans, count, queries, size, scores, room, inverse);
-    else
-        mix_spans<Cache, N, 1>(spans, count, queries, size, scores, room, inverse);
+    mix_widest<Cache, N>(size, spans, count, queries, size, scores, room, inverse);
 }
 
 template <class Cache>
