@@ -17,6 +17,7 @@ from music.errors import TradefoursError
 from music.score import Note
 from music.time import Nanos, Tempo, TempoMap, Tick
 from server.host import SessionHost
+from streaming.machine import Machine
 from streaming.messages import (
     HEARTBEAT_S,
     ClientHeartbeat,
@@ -153,6 +154,7 @@ class _Simulation:
 
     def deafen(self, humans: frozenset[int]) -> None:
         machine = self._seat.session._machine  # of all that plays, only this is not as users have it
+        assert isinstance(machine, Machine)
         machine.scribe = _DeafScribe(machine.settings.header, machine.scribe, humans)
 
     def play(self, end: Tick) -> Set:

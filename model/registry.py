@@ -12,6 +12,7 @@ from model.networks.decoder import Decoder
 from music.errors import BadCheckpoint
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"
+SOLO = "perceivers"  # the largest of those for solo piano
 RANDOM = "tiny"
 RANDOM_SEED = 4
 
@@ -21,13 +22,13 @@ def shipped() -> list[str]:
     return sorted(index.parent.name for index in WEIGHTS.glob(f"*/{INDEX}"))
 
 
-def shipped_by_size() -> list[str]:
-    """Those that play with others, the largest first."""
+def shipped_by_size(*, solo: bool = False) -> list[str]:
+    """Those that play with others, or those for solo piano, the largest first."""
 
     def size(name: str) -> int:
         return sum(file.stat().st_size for file in (WEIGHTS / name).iterdir())
 
-    return sorted((name for name in shipped() if not is_solo(WEIGHTS / name)), key=size, reverse=True)
+    return sorted((name for name in shipped() if is_solo(WEIGHTS / name) is solo), key=size, reverse=True)
 
 
 def resolve(name_or_path: str | Path) -> Path:
@@ -35,6 +36,14 @@ def resolve(name_or_path: str | Path) -> Path:
     names = shipped()
     if name_or_path in names:
         return WEIGHTS / name_or_path
+    if name_or_path == SOLO:
+        pianists = shipped_by_size(solo=True)
+        if not pianists:
+            raise BadCheckpoint(
+                "expected weights for solo piano beside the code, got none: train some with "
+                "`tradefours train --preset perceivers-small`, and name their folder"
+            )
+        return WEIGHTS / pianists[0]
     path = Path(name_or_path)
     if not path.exists():
         known = ", ".join(names) or "none"

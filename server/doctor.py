@@ -40,7 +40,8 @@ class Findings:
     exact_to_the_sample: bool = False  # through JACK, with JACK-Client
     server_round_trip_ms: dict[str, float] | None = None  # where one runs
     models: tuple[str, ...] = ()
-    backend: str | None = None  # what computes the network
+    plays: str | None = None  # what the network does in a session
+    backend: str | None = None  # what computes it
     decode_ms: float | None = None  # a token, at a context of 512, one thread
     tokens_per_second: float | None = None
     advice: list[str] = field(default_factory=list)
@@ -130,24 +131,28 @@ def _measure_decoding(findings: Findings, model: str) -> None:
     try:
         from model.engine.backends import make_engine
         from model.engine.native.library import NativeUnavailable, library
-        from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms
-        from model.registry import load, shipped
+        from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms, solo_ms
+        from model.networks.perceiver import Perceiver
+        from model.registry import load_any, shipped
     except ModuleNotFoundError:  # a player's laptop, whose server is elsewhere
         findings.backend = "none: the bridge is installed here, not the server"
         return
     findings.models = tuple(shipped())
     try:
-        engine = make_engine(load(model))
+        network = load_any(model)
+        engine = make_engine(network)
     except TradefoursError as error:
         findings.advice.append(str(error))
         return
+    is_solo = isinstance(network, Perceiver)
+    findings.plays = "solo piano, in answers" if is_solo else "every mode"
     findings.backend = engine.backend
     if engine.backend.startswith("torch"):
         try:
             library()
         except NativeUnavailable as error:
             findings.advice.append(f"{error}; torch plays in its place, some ten times slower")
-    findings.decode_ms = round(decode_ms(engine), 3)
+    findings.decode_ms = round(solo_ms(engine) if is_solo else decode_ms(engine), 3)
     findings.tokens_per_second = round(1000 / findings.decode_ms, 1)
     if findings.tokens_per_second < LIVE_TOKENS_PER_SECOND:
         findings.advice.append(

@@ -23,6 +23,7 @@ from server.seat import Emit, Heard, Job, Refused, Seat
 from streaming.messages import ClientHeartbeat, ErrorMessage, PlayerPart, ServerHeartbeat, Start
 from streaming.truth import Truth
 
+SOLO_CONTEXTS: Final = 4  # that a session keeps of solo piano: it reads most of them again when they are full
 STOP_S: Final = 1.0  # the longest that `stop` waits for the engine
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class SessionHost:
         solo_context: int | None = None,
         now: Callable[[], Nanos] = monotonic,
     ) -> None:
-        """`solo_context`: how many tokens a network for solo piano hears, which writes pieces and plays no session."""
+        """`solo_context`: how many tokens a network for solo piano hears, which plays in answers alone."""
         self._engine = engine
         self._capacity = engine.capacity
         self._solo_context = solo_context
@@ -90,8 +91,6 @@ class SessionHost:
 
         Raises Refused when the house is full, BadSetting when `start` makes no sense: then the other plays on.
         """
-        if self.is_solo:
-            raise Refused("solo", "expected a network that plays with others, got one for solo piano", fatal=True)
         with self._lock:
             if self._failure:
                 raise Refused("engine_failed", self._failure, fatal=True)
@@ -100,8 +99,9 @@ class SessionHost:
             seat = Seat(
                 start,
                 emit,
-                capacity=self._capacity,
+                capacity=self._session_capacity,
                 inbox_messages=self._inbox_messages,
+                is_solo=self.is_solo,
                 journal=journal,
                 truth=truth,
             )
@@ -191,6 +191,11 @@ class SessionHost:
     def context(self) -> int:
         """The most tokens that the network hears."""
         return self._capacity if self._solo_context is None else self._solo_context
+
+    @property
+    def _session_capacity(self) -> int:
+        """The most tokens of a session: what is heard no more need not be kept for long."""
+        return self._capacity if self._solo_context is None else min(self._capacity, SOLO_CONTEXTS * self._solo_context)
 
     def status(self) -> HostStatus:
         with self._lock:

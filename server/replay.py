@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from model.engine.backends import AUTO, BACKENDS, AnyEngine, make_engine
 from model.engine.work import Drawn, EngineSequence, Step
-from model.registry import fingerprint, load
+from model.registry import fingerprint, load_any
 from music.errors import BadJournal, TradefoursError
 from music.files import write_midi
 from server.outputs import check_output
@@ -70,7 +70,7 @@ def _drawing(frames: list[Frame], model: str | None) -> Drawing | None:
         here = fingerprint(name)
         if here == about.get("weights"):
             kind = (about.get("backend") or AUTO).replace(",", " ").split()[0]  # others round otherwise
-            return Redrawing(make_engine(load(name), backend=kind if kind in BACKENDS else AUTO))
+            return Redrawing(make_engine(load_any(name), backend=kind if kind in BACKENDS else AUTO))
         reason = f"got others ({here})"
     except TradefoursError as error:
         reason = f"got none: {error}"

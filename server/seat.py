@@ -53,14 +53,18 @@ class Seat:
         *,
         capacity: int,
         inbox_messages: int,
+        is_solo: bool = False,
         journal: Journal | None = None,
         truth: Truth | None = None,
     ) -> None:
-        """`truth`: of this session's life before, in another server, whose journal it goes on with."""
+        """`is_solo`: the network plays the piano alone.
+
+        `truth`: of this session's life before, in another server, whose journal it goes on with.
+        """
         self.session = (
-            Journaled(start, capacity=capacity, write=journal.write, about=journal.about, truth=truth)
+            Journaled(start, capacity=capacity, write=journal.write, about=journal.about, truth=truth, is_solo=is_solo)
             if journal
-            else Session(start, capacity=capacity)
+            else Session(start, capacity=capacity, is_solo=is_solo)
         )
         self.sequence: EngineSequence | None = None  # the engine thread opens and closes it, and the next one
         self.relief: EngineSequence | None = None  # where the next context is prepared, when the first one fills

@@ -142,7 +142,7 @@ class ModelAbout(BaseModel):
     weights: str = Field(description="Fingerprint: other weights have another.")
     backend: str = Field(description="What computes it.")
     context: int = Field(description="Tokens that it hears at most.")
-    is_solo: bool = Field(description="It plays the piano alone: generations of mode continue, and nothing live.")
+    is_solo: bool = Field(description="It plays the piano alone: generations of mode continue, and live in answers.")
 
 
 class Models(BaseModel):

@@ -59,16 +59,23 @@ class Journaled(Session):
     """As `Session`, whatever it is asked. `about`: what else a reader may want to know of it."""
 
     def __init__(
-        self, start: Start, *, capacity: int, write: Write, about: Mapping[str, Any], truth: Truth | None = None
+        self,
+        start: Start,
+        *,
+        capacity: int,
+        write: Write,
+        about: Mapping[str, Any],
+        truth: Truth | None = None,
+        is_solo: bool = False,
     ) -> None:
-        super().__init__(start, capacity=capacity, truth=truth)
+        super().__init__(start, capacity=capacity, truth=truth, is_solo=is_solo)
         self._write = write
         self._pack = msgpack.Packer().pack
         self._calls = bytearray()
         self._now = self._told_at = truth.reached if truth else Tick(0)
         self._round_trip: int | None = None
         self._tentative: dict[int, PlannedNote] = {}
-        whole = {**about, "capacity": capacity}
+        whole = {**about, "capacity": capacity} | ({"is_solo": True} if is_solo else {})
         self._say(self._now, ["resume", whole] if truth else ["start", whole | {"start": start.model_dump()}])
 
     def end(self) -> None:

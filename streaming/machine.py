@@ -1,10 +1,6 @@
-"""The engine's half of a session: what the network is asked next, and what becomes of its tokens.
-
-Knows no keys and no players: the session says what is true, and whose turn it is.
-"""
+"""The performer that plays with others: what the network is asked next, and what becomes of its tokens."""
 
 from dataclasses import replace
-from typing import Final
 
 from model.engine.work import Draw, Drawn, Step
 from model.tokens.codec import duration_token
@@ -13,45 +9,30 @@ from model.tokens.vocabulary import DURATION, DURATION_STEPS, PART, TICKS_PER_ST
 from music.score import Note
 from music.time import Tick
 from streaming.choices import TOGETHER, Scene, draw
-from streaming.foresight import Foresight
 from streaming.handover import Handover
 from streaming.loop import Loop
-from streaming.pace import Pace, Rung
-from streaming.plan import LivePlan
+from streaming.messages import Tokens
+from streaming.pace import Rung
+from streaming.performer import Performer
 from streaming.relief import CHUNK
 from streaming.room import Room
 from streaming.scribe import Line, Scribe
 from streaming.settings import Settings
 from streaming.turns import FOREVER, Turn
 
-NOBODYS: Final = Turn(end=Tick(0))
 
-
-class Machine:
+class Machine(Performer):
     """Never blocks; use from one thread. `limit`: tokens that its context may have."""
 
     def __init__(self, settings: Settings, limit: int) -> None:
-        self.settings = settings
-        self.pace = Pace(lead=settings.lead, commit=settings.commit, lookahead=settings.lookahead)
-        self.plan = LivePlan(settings.commit)
+        super().__init__(settings)
         self.scribe = Scribe(settings.header, limit)
-        self.foresight = Foresight()
         self._room = Room()
-        self.turn: Turn | None = None
-        self._written_turn: Turn | None = None  # one that is decided to its end
-        self.is_urgent = False  # an answer is owed
         self._asked: Line | Turn | None = None  # whose token the engine is drawing
         self._rests_until = settings.count_in
         self._loop: Loop | None = None  # while it is frozen
         self._looped_to = Tick(0)
         self._handover = Handover()
-
-    def pass_to(self, now: Tick) -> None:
-        """Time passes: what of it was decided before it came? To be told before anything changes."""
-        if self.foresight.has_passed(now):  # as for most calls: many come within a sixteenth
-            return
-        turn = self.turn or self._written_turn or NOBODYS
-        self.foresight.pass_to(now, turn.begin, turn.stops, self._decided_to)
 
     @property
     def _decided_to(self) -> int:
@@ -61,24 +42,11 @@ class Machine:
         transcript = self.scribe.transcript
         return max(transcript.state.step + transcript.is_complete, self._room.left_to) * TICKS_PER_STEP
 
-    def is_decided(self, now: Tick) -> bool:
-        """All that is promised next, notes or rest, is decided."""
-        return self._spare(now) > 0
-
-    def is_pressed(self, now: Tick) -> bool:
-        """What is decided reaches less than a beat beyond what is promised."""
-        return self._spare(now) < self.settings.beat
-
-    def _spare(self, now: Tick) -> int:
-        """So many ticks are decided beyond those that are promised next."""
-        begin = self.turn.begin if self.turn else 0
-        return max(self._decided_to, begin) - (now + self.plan.commit)
-
     # ---- what the session says -----------------------------------------------------------------------
 
-    def hear_round_trip(self, ticks: int) -> None:
-        """How long a message to the player and back takes."""
-        self.pace.hear_round_trip(ticks)
+    def remember(self, line: Line) -> None:
+        """A note from before all that is played."""
+        self.scribe.add(line)
 
     def hear(self, line: Line, since: Tick) -> None:
         """A human note: what is not promised from `since` on is written anew."""
@@ -88,10 +56,9 @@ class Machine:
         self._asked = self._written_turn = None
         self.is_urgent = True
 
-    def begin(self, turn: Turn) -> None:
-        """A turn that came by itself."""
-        self.turn = turn
-        self.is_urgent = True
+    def release(self, line: Line, duration: int) -> None:
+        """The key came up."""
+        self.scribe.release(line, duration)
 
     def hold_to(self, turn: Turn) -> None:
         """The turn may end earlier than it was to: what was written beyond that goes."""
@@ -222,6 +189,15 @@ class Machine:
             return now
         draws = Tick(min(self._writes_at(self.turn), self.turn.stops - self.pace.lead))
         return draws if outlived is None else min(draws, outlived)
+
+    def take_tokens(self) -> Tokens | None:
+        """How the tokens that the network sees have changed since the last call."""
+        transcript = self.scribe.transcript
+        changes = transcript.take_changes()
+        if changes is None:
+            return None
+        position, tokens = changes
+        return Tokens(position=position, tokens=tuple(tokens), first_tick=transcript.first_step * TICKS_PER_STEP)
 
     @property
     def _may_guess(self) -> bool:

@@ -60,9 +60,14 @@ class Replay:
         follow(self.truth, frame)
 
     def _begin(self, about: dict[str, Any], truth: Truth | None) -> None:
-        more = {name: value for name, value in about.items() if name not in ("start", "capacity")}
+        more = {name: value for name, value in about.items() if name not in ("start", "capacity", "is_solo")}
         self.session = Journaled(
-            self.truth.start, capacity=about["capacity"], write=self.written.append, about=more, truth=truth
+            self.truth.start,
+            capacity=about["capacity"],
+            write=self.written.append,
+            about=more,
+            truth=truth,
+            is_solo=about.get("is_solo", False),
         )
         if self._drawing:
             self._drawing.begin(self.truth.start.seed)

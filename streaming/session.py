@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 
 from model.engine.work import Drawn, Step
-from model.tokens.vocabulary import TICKS_PER_STEP
 from music.errors import BadSetting
 from music.events import NoteOff, NoteOn
 from music.score import Note, Score
@@ -19,6 +18,8 @@ from streaming.keys import Keys, Released
 from streaming.machine import Machine
 from streaming.messages import Control, Pedal, Plan, PlayerPart, Start, Tokens, Transport
 from streaming.owed import Owed
+from streaming.performer import Performer
+from streaming.pianist import Pianist, check_control, for_pianist
 from streaming.recording import Recording
 from streaming.scribe import Line
 from streaming.settings import Settings
@@ -33,13 +34,15 @@ KEPT = 0.4  # of the capacity, at most, that a session begins with when it goes 
 class Session:
     """Engine thread; never blocks. `capacity`: tokens that an engine sequence holds.
 
-    `truth`: what is known of an earlier life of this session, in which it goes on.
+    `truth`: what is known of an earlier life of this session, in which it goes on. `is_solo`: the network speaks
+    performance tokens, and plays the piano alone.
     """
 
-    def __init__(self, settings: Start, *, capacity: int, truth: Truth | None = None) -> None:
+    def __init__(self, settings: Start, *, capacity: int, truth: Truth | None = None, is_solo: bool = False) -> None:
         if capacity < LEAST_CAPACITY:
             raise BadSetting(f"expected a context of at least {LEAST_CAPACITY} tokens, got {capacity}")
-        self._machine = Machine(truth.settings if truth else Settings.of(settings), capacity - SPARE_TOKENS)
+        self._is_solo = is_solo
+        self._machine = self._performer(truth.settings if truth else Settings.of(settings), capacity - SPARE_TOKENS)
         self._keys = Keys(self._settings.longest_key, self._settings.chord)
         self._recording = Recording()
         self._given: Turn | None = None  # the newest turn that came by itself
@@ -51,7 +54,10 @@ class Session:
             self._go_on(truth, round(KEPT * capacity))
         else:
             for line in prompt_lines(settings, self._settings):
-                self._machine.scribe.add(line)
+                self._machine.remember(line)
+
+    def _performer(self, settings: Settings, limit: int) -> Performer:
+        return Pianist(for_pianist(settings), limit) if self._is_solo else Machine(settings, limit)
 
     @property
     def urgent(self) -> bool:
@@ -96,11 +102,18 @@ class Session:
 
     def check(self, control: Control) -> None:
         """Raises BadSetting for a control that makes no sense now."""
-        self._settings.changed(control)
+        if self._is_solo:
+            check_control(control)
+        self._changed(control)
+
+    def _changed(self, control: Control) -> Settings:
+        settings = self._settings.changed(control)
+        return for_pianist(settings) if self._is_solo else settings
 
     def join(self, player: PlayerPart) -> None:
         """One more human plays. Raises BadSetting where somebody plays that part already."""
-        self._follow(self._settings.joined(player))
+        settings = self._settings.joined(player)
+        self._follow(for_pianist(settings) if self._is_solo else settings)
 
     def hear_round_trip(self, ticks: int) -> None:
         """How long a message to the player and back takes."""
@@ -122,7 +135,7 @@ class Session:
                     self._press(begun)
             case Control():
                 self._owed.answer_wish()
-                self._follow(self._settings.changed(event))
+                self._follow(self._changed(event))
                 if event.freeze is not None:
                     self._machine.freeze(now) if event.freeze else self._machine.thaw()
             case Transport():
@@ -147,7 +160,7 @@ class Session:
 
     def _release(self, released: Released) -> None:
         line, duration = released
-        self._machine.scribe.release(line, duration)
+        self._machine.release(line, duration)
         self._recording.add(Note(line.onset, line.part, line.pitch, line.velocity, duration))
 
     def _follow(self, settings: Settings) -> None:
@@ -194,7 +207,7 @@ class Session:
         for note in truth.notes():
             self._recording.add(note)
         for line in truth.last_lines(tokens):
-            self._machine.scribe.add(line)
+            self._machine.remember(line)
         self._machine.plan.begin_anew(truth.lives)
         settings, last = self._settings, self._keys.last_down
         if not truth.rests and last is not None and settings.mode in ("duet", "accompany"):
@@ -265,12 +278,7 @@ class Session:
 
     def take_tokens(self) -> Tokens | None:
         """How the tokens that the network sees have changed since the last call."""
-        transcript = self._machine.scribe.transcript
-        changes = transcript.take_changes()
-        if changes is None:
-            return None
-        position, tokens = changes
-        return Tokens(position=position, tokens=tuple(tokens), first_tick=transcript.first_step * TICKS_PER_STEP)
+        return self._machine.take_tokens()
 
     def next_change(self, now: Tick) -> Tick | None:
         """The earliest tick at which `take_plan` has something to tell, if nothing happens before."""

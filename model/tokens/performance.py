@@ -7,12 +7,12 @@ where a tick is a millisecond. The state is a value, as in the structured gramma
 list cut.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
 
-from model.tokens.grammar import Ranges, mask_of, runs
+from model.tokens.grammar import ALL_PITCHES, Ranges, mask_of, runs
 from music.score import Note, Part, Score
 from music.time import NOMINAL_BPM, Tempo, TempoMap, Tick
 
@@ -34,6 +34,9 @@ class Performance:
     velocity: int | None = None  # of the next note, as its bin
     is_striking: bool = False  # a velocity has just been said: a key goes down next
     sounding: Mapping[int, tuple[int, int]] = field(default_factory=dict)  # pitch -> (step, velocity bin) of its onset
+
+
+BEGINNING: Final = Performance()
 
 
 def advance(state: Performance, token: int) -> Performance:
@@ -61,37 +64,46 @@ def finished_notes(state: Performance, token: int) -> list[Note]:
     return [_note(pitch, begin, velocity, state.step) for pitch, begin, velocity in ended if begin < state.step]
 
 
-def allowed(state: Performance, *, longest: int = len(SHIFT), may_end: bool = True) -> Ranges:
+def allowed(
+    state: Performance,
+    *,
+    longest: int = len(SHIFT),
+    may_end: bool = True,
+    keys: int = ALL_PITCHES,
+    stuck: Container[int] = (),
+) -> Ranges:
     """What may come next, as runs of tokens: only silent keys go down, and only those come up that were heard.
 
-    `longest`: the most steps to wait. However tokens are drawn, only so many fit between two waits.
+    `longest`: the most steps to wait. `keys`: bit p: key p may go down. `stuck`: keys that do not come up. However
+    tokens are drawn, only so many fit between two waits.
     """
-    silent = mask_of(pitch for pitch in ON if pitch not in state.sounding)
+    silent = keys & mask_of(pitch for pitch in ON if pitch not in state.sounding)
     if state.is_striking:
         return runs(silent)
     downs = silent if state.velocity is not None else 0
     velocities = mask_of(VELOCITY) if silent else 0
-    ups = mask_of(OFF[pitch] for pitch, (begin, _) in state.sounding.items() if begin < state.step)
+    heard = (pitch for pitch, (begin, _) in state.sounding.items() if begin < state.step)
+    ups = mask_of(OFF[pitch] for pitch in heard if pitch not in stuck)
     return runs(downs | ups | mask_of(SHIFT[:longest]) | (mask_of((END,)) if may_end else 0) | velocities)
 
 
 class PerformanceEncoder:
-    """Writes what keys do, in the order of time."""
+    """Writes what keys do, in the order of time, on from `state`."""
 
-    def __init__(self) -> None:
-        self.state = Performance()
+    def __init__(self, state: Performance = BEGINNING) -> None:
+        self.state = state
 
     def down(self, step: int, pitch: int, velocity: int) -> list[int]:
         up = self.up(step, pitch) if pitch in self.state.sounding else []
-        tokens = self._wait(step)
+        tokens = self.wait(step)
         if velocity // VELOCITY_WIDTH != self.state.velocity:
             tokens += self._put(VELOCITY[velocity // VELOCITY_WIDTH])
         return up + tokens + self._put(ON[pitch])
 
     def up(self, step: int, pitch: int) -> list[int]:
-        return self._wait(step) + self._put(OFF[pitch])
+        return self.wait(step) + self._put(OFF[pitch])
 
-    def _wait(self, step: int) -> list[int]:
+    def wait(self, step: int) -> list[int]:
         tokens = list[int]()
         while (rest := step - self.state.step) > 0:
             tokens += self._put(SHIFT[min(rest, len(SHIFT)) - 1])

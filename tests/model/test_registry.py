@@ -8,9 +8,10 @@ import torch
 from model import registry
 from model.checkpoint import save_network
 from model.networks.config import preset
-from model.registry import load, resolve, shipped
+from model.registry import load, resolve, shipped, shipped_by_size
 from music.errors import BadCheckpoint
 from tests.model.random_networks import random_network
+from tests.model.random_performers import random_performer
 
 
 @pytest.fixture
@@ -36,6 +37,16 @@ def test_a_shipped_network_loads_by_name(weights: Path) -> None:
 def test_a_path_is_as_good_as_a_name(weights: Path) -> None:
     assert resolve(str(weights / "grand")) == weights / "grand"
     assert load(weights / "grand").config == random_network().config
+
+
+def test_perceivers_is_the_largest_network_for_solo_piano(weights: Path) -> None:
+    with pytest.raises(BadCheckpoint, match="expected weights for solo piano beside the code, got none: train some"):
+        resolve("perceivers")
+    save_network(random_performer(), weights / "perceivers-small", about={})
+    save_network(random_performer(layers=4), weights / "perceivers-long", about={})
+    assert resolve("perceivers") == weights / "perceivers-long"
+    assert resolve("perceivers-small") == weights / "perceivers-small"
+    assert shipped_by_size() == ["grand", "small"]
 
 
 @pytest.mark.parametrize("name", ["nobody", "small/nobody", "notes\0"])

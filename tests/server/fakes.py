@@ -82,6 +82,7 @@ class ScriptedSession:
     late: int = 0
     rested: int = 0
     in_time_share: float = 1.0
+    is_solo: bool = False
     steps: int = 1
     wake: Tick | None = None
     urgent: bool = False

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from server.app import build_app
-from server.serve import Server, listen, uvicorn_config
+from server.serve import LoadedEngine, Server, listen, uvicorn_config
 from server.settings import Settings
 from server.stage import Stage
 from streaming.messages import SUBPROTOCOL, ServerMessage, server_message
@@ -25,7 +25,7 @@ PATIENCE_S = 10.0  # for what should come at once: a busy machine is no bug
 class Running:
     port: int
     stage: Stage
-    engine: FakeEngine
+    engine: Any  # FakeEngine, if nothing else was asked for
     server: Server
 
     @property
@@ -64,14 +64,17 @@ async def heard(socket: ClientConnection, kind: str) -> Any:
 
 
 @contextmanager
-def run_server(*, solo_context: int | None = None, **settings: Any) -> Iterator[Running]:
+def run_server(
+    *, solo_context: int | None = None, loaded: LoadedEngine | None = None, **settings: Any
+) -> Iterator[Running]:
+    """With `loaded` or, if not said, with dice."""
     with TemporaryDirectory() as folder:
-        yield from _run(Settings(**{"port": 0, "generations": folder, **settings}), solo_context)
+        played = loaded or LoadedEngine(FakeEngine(), "fake", "dice", solo_context=solo_context)
+        yield from _run(Settings(**{"port": 0, "generations": folder, **settings}), played)
 
 
-def _run(chosen: Settings, solo_context: int | None) -> Iterator[Running]:
-    engine = FakeEngine()
-    app = build_app(chosen, engine, "fake", "dice", solo_context=solo_context)
+def _run(chosen: Settings, loaded: LoadedEngine) -> Iterator[Running]:
+    app = build_app(chosen, *loaded)
     ready = threading.Event()
     listener = listen(chosen.host, chosen.port)
     server = Server(app.state.stage, ready.set, uvicorn_config(app))
@@ -79,7 +82,7 @@ def _run(chosen: Settings, solo_context: int | None) -> Iterator[Running]:
     thread.start()
     try:
         assert ready.wait(PATIENCE_S)
-        yield Running(listener.getsockname()[1], app.state.stage, engine, server)
+        yield Running(listener.getsockname()[1], app.state.stage, loaded.engine, server)
     finally:
         server.should_exit = True
         thread.join(PATIENCE_S)

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from model.engine.work import Draw, Drawn, Step
+from model.tokens import performance
 from model.tokens.codec import Encoder, Header, step_of
 from model.tokens.grammar import State, checked_advance, is_allowed
+from model.tokens.performance import END, OFF, SHIFT, Performance
 from model.tokens.vocabulary import BAR, PART
 from music.events import NoteOff, NoteOn
 from music.score import Note
 from music.time import MeterChange, MeterMap, Tick
+from streaming.machine import Machine
 from streaming.messages import Control, Pedal, Plan, PlannedNote, Start, Transport
+from streaming.scribe import Scribe
 from streaming.session import Session
 
 Happening = NoteOn | NoteOff | Control | Transport | Pedal
@@ -66,6 +70,44 @@ class FakeEngine:
         token = self._dice.randrange(first, stop) if stop - first > 1 else first
         assert is_allowed(self._states[-1], token)
         return token
+
+
+class FakePiano:
+    """As FakeEngine, of performance tokens. Its keys stay down for `held` waits or so."""
+
+    def __init__(self, seed: int = 0, ticks_per_token: int = 0, held: int = 3) -> None:
+        self._dice = random.Random(seed)
+        self._held = held
+        self.ticks_per_token = ticks_per_token
+        self.tokens: list[int] = []
+        self._states = [Performance()]
+        self.draws = 0  # that are not listening alone
+
+    @property
+    def length(self) -> int:
+        return len(self.tokens)
+
+    def run(self, step: Step) -> Drawn:
+        assert step.append, "a step without tokens has no logits to draw from"
+        assert step.keep <= self.length
+        del self._states[step.keep + 1 :], self.tokens[step.keep :]
+        for token in step.append:
+            self.tokens.append(token)
+            self._states.append(performance.advance(self._states[-1], token))
+        return tuple(self._draw(draw) for draw in step.draws)
+
+    def _draw(self, draw: Draw) -> int:
+        if draw.allowed == ((END, END + 1),):
+            return END
+        self.draws += 1
+        waits = [
+            token for first, stop in draw.allowed for token in range(first, min(stop, first + 30)) if token in SHIFT
+        ]
+        others = [token for first, stop in draw.allowed for token in range(first, stop) if token not in SHIFT]
+        downs = [token for token in others if token not in OFF]
+        if waits and (not others or self._dice.random() < 0.4):
+            return self._dice.choice(waits)
+        return self._dice.choice(downs if downs and self._dice.random() < 1 - 1 / self._held else others)
 
 
 @dataclass
@@ -128,7 +170,7 @@ class LiveSet:
     """A session, its engine and its listener on one clock."""
 
     session: Session
-    engine: FakeEngine
+    engine: "FakeEngine | FakePiano"
     listener: Listener
     now: Tick = Tick(0)
     longest_transcript: int = 0
@@ -164,6 +206,7 @@ class LiveSet:
         if step is None:
             return False
         if self.relief_engine is None:
+            assert isinstance(self.engine, FakeEngine)
             self.relief_engine = FakeEngine(self.engine.seed, self.engine.ticks_per_token, self.engine.capacity)
         assert len(step.append) <= 64
         assert self.relief_engine.run(step) == ()
@@ -198,6 +241,21 @@ def live_set(
     listener = Listener(frozenset(player.part for player in start.machine))
     engine = FakeEngine(seed, ticks_per_token, capacity, expects_human)
     return LiveSet(Session(start, capacity=capacity), engine, listener)
+
+
+def solo_set(
+    start: Start | None = None, *, seed: int = 0, ticks_per_token: int = 0, capacity: int = 4096, held: int = 3
+) -> LiveSet:
+    """With a network for solo piano."""
+    session = Session(start or Start(), capacity=capacity, is_solo=True)
+    return LiveSet(session, FakePiano(seed, ticks_per_token, held), Listener(frozenset({1})))
+
+
+def scribe_of(session: Session) -> Scribe:
+    """Of one that plays with others."""
+    machine = session._machine
+    assert isinstance(machine, Machine)
+    return machine.scribe
 
 
 def human_notes(arrivals: Iterable[Arrival], longest: int, chord: int = 14) -> list[Note]:

@@ -33,6 +33,7 @@ from tests.streaming.live_set import (
     LiveSet,
     fresh_encoding,
     human_notes,
+    scribe_of,
     without_last_bars,
 )
 from tests.streaming.test_journal import ABOUT, Book, replayed
@@ -269,7 +270,7 @@ class AnySet(RuleBasedStateMachine):
         assert replay.truth.is_over
 
     def the_transcript_is_a_fresh_prefill(self) -> None:
-        settings, transcript = self.session._settings, self.session._machine.scribe.transcript
+        settings, transcript = self.session._settings, scribe_of(self.session).transcript
         prompt = [line.note for line in prompt_lines(self.start, settings)]
         human = human_notes(self.heard, settings.longest_key, settings.chord)
         machine = [note for note in [*self.past.notes, *self.player.sounded()] if note.onset >= settings.count_in]

@@ -13,7 +13,7 @@ from music.time import Tick
 from streaming.messages import Mode, Start
 from streaming.relief import CHUNK, Relief
 from streaming.scribe import Line
-from tests.streaming.live_set import Arrival, LiveSet, fresh_encoding, live_set, playing, without_last_bars
+from tests.streaming.live_set import Arrival, LiveSet, fresh_encoding, live_set, playing, scribe_of, without_last_bars
 from tests.streaming.test_modes import steady
 
 HEADER = Header(programs={0: 0, 1: 32})
@@ -76,7 +76,7 @@ def test_contexts_take_over_from_one_another_while_the_music_goes_on(mode: Mode)
     played.play(steady(0, 60 * MEASURE, spacing=240), until=62 * MEASURE)
     assert played.reliefs >= 3
     assert played.longest_transcript <= 512 - 64 + 8
-    told = played.session._machine.scribe.transcript
+    told = scribe_of(played.session).transcript
     assert tuple(played.engine.tokens[: len(told)]) == told.tokens
 
 
@@ -86,7 +86,7 @@ def test_after_any_number_of_contexts_the_transcript_is_a_fresh_encoding_of_the_
 ) -> None:
     played = live_set(Start(mode="duet"), capacity=capacity, ticks_per_token=cost)
     played.play(arrivals, until=60_000)
-    scribe = played.session._machine.scribe
+    scribe = scribe_of(played.session)
     heard = [each.note for each in scribe.written]
     tokens = scribe.transcript.tokens
     assert tuple(played.engine.tokens[: len(tokens)]) == tokens

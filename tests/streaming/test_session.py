@@ -24,6 +24,7 @@ from tests.streaming.live_set import (
     human_notes,
     live_set,
     playing,
+    scribe_of,
     without_last_bars,
 )
 
@@ -49,7 +50,7 @@ def settings_of(start: Start) -> Settings:
 def says_what_sounded(played: LiveSet, arrivals: list[Arrival], start: Start) -> None:
     settings = settings_of(start)
     truth = human_notes(arrivals, settings.longest_key, settings.chord) + played.listener.sounded()
-    told = played.session._machine.scribe.transcript.tokens
+    told = scribe_of(played.session).transcript.tokens
     assert tuple(played.engine.tokens[: len(told)]) == told, "the engine has heard all of it"
     assert without_last_bars(told) == without_last_bars(fresh_encoding(settings.header, truth))
 
@@ -387,7 +388,7 @@ def test_after_a_stall_what_could_not_be_promised_was_never_told(
         played.now = Tick(played.now + length)
     played.play(waiting, until=80_000)
     assert played.listener.committed | played.listener.cancelled == played.listener.told.keys()
-    said = decode(played.session._machine.scribe.transcript.tokens).notes
+    said = decode(scribe_of(played.session).transcript.tokens).notes
     machine = [note for note in said if note.part == 1]
     assert len(machine) == len(played.listener.sounded())
 
@@ -498,5 +499,5 @@ def test_a_long_set_stays_small(mode: Mode) -> None:
     played = long_set(mode, minutes)
     assert played.longest_transcript <= 1024 - 64 + 8
     assert len(played.listener.sounded()) > 5 * minutes
-    assert len(played.session._machine.scribe._lines) < 300
+    assert len(scribe_of(played.session)._lines) < 300
     assert len(played.session._machine.plan._notes) < 100

@@ -9,7 +9,7 @@ from music.events import NoteOn
 from music.time import Tick
 from streaming.messages import Start
 from streaming.token_stream import TokenStream
-from tests.streaming.live_set import Arrival, LiveSet, live_set, playing
+from tests.streaming.live_set import Arrival, LiveSet, live_set, playing, scribe_of
 from tests.streaming.test_modes import steady
 
 changes = st.lists(st.tuples(st.integers(0, 30), st.lists(st.integers(0, 700), max_size=9), st.booleans()), max_size=20)
@@ -60,12 +60,12 @@ def test_a_context_that_takes_over_is_told_from_its_beginning() -> None:
     stream, _ = followed(played, steady(0, 12_000, 240), 12_000, every=50)
     assert played.reliefs
     assert stream.first_tick > 0
-    assert tuple(stream.tokens) == played.session._machine.scribe.transcript.tokens
+    assert tuple(stream.tokens) == scribe_of(played.session).transcript.tokens
 
 
 @given(playing(), st.integers(1, 500))
 def test_nothing_is_told_twice_and_nothing_is_missed(arrivals: list[Arrival], every: int) -> None:
     played = live_set(Start(mode="duet"), capacity=400)
     stream, _ = followed(played, arrivals, 5000, every)
-    assert tuple(stream.tokens) == played.session._machine.scribe.transcript.tokens
+    assert tuple(stream.tokens) == scribe_of(played.session).transcript.tokens
     assert played.session.take_tokens() is None

@@ -1,4 +1,4 @@
-"""A server whose network plays the piano alone: seconds instead of bars, and no sessions."""
+"""A server whose network plays the piano alone: seconds instead of bars. Live: tests/server/test_solo.py."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 from music.files import read_midi
 from music.time import TempoMap
 from tests.server.rest.test_routes import NOTES, SCALE, ask, made, problem, result
-from tests.server.running import PATIENCE_S, Running, heard, run_server
+from tests.server.running import PATIENCE_S, Running, run_server
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +58,6 @@ def test_too_much_is_told_in_seconds(client: httpx.Client) -> None:
     assert "at most 4096 seconds" in problem(response, 422, "too_long")
 
 
-async def test_the_model_says_so_and_sessions_are_refused(running: Running, client: httpx.Client) -> None:
+def test_the_model_says_so(client: httpx.Client) -> None:
     (model,) = client.get("/v1/models").json()["models"]
     assert (model["is_solo"], model["context"]) == (True, 64)
-    async with running.playing() as socket:
-        error = await heard(socket, "error")
-        assert (error.code, error.fatal) == ("solo", True)
