@@ -221,7 +221,7 @@ def generate(
 
 @corpus_app.command("build")
 def corpus_build(
-    archives: Annotated[list[Path], typer.Argument(help="Archives (.tar.xz) or folders of MIDI.")],
+    archives: Annotated[list[Path], typer.Argument(exists=True, help="Archives (.tar.xz) or folders of MIDI.")],
     out: Annotated[Path | None, typer.Option(help="File to write; `runs/open.corpus` if not said.")] = None,
 ) -> None:
     """Archives of MIDI to one small file: cleaned, without duplicates, in splits that share no piece."""

@@ -239,6 +239,11 @@ def test_who_names_a_port_is_not_left_without(monkeypatch: pytest.MonkeyPatch, a
     assert_one_sentence(tradefours("run", *asked, "--port", "0", "--model", "tiny"), "expected a MIDI system out of")
 
 
+def test_a_corpus_is_built_of_what_exists(refused: Refuse, tmp_path: Path) -> None:
+    result = refused("corpus", "build", tmp_path / "nowhere.tar.xz", cwd=tmp_path)
+    assert "does not exist" in result.stderr
+
+
 def test_a_corpus_is_built_trained_on_and_evaluated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TRADEFOURS_CORPUS", raising=False)
     archive = made_archive(tmp_path / "made.tar.xz")
