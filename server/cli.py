@@ -267,6 +267,12 @@ def evaluate(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer pieces: at most five minutes on two cores.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for report, pictures and MIDI.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file, too.")] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=4, help="Of solo piano: pieces from nothing; 32 if not said.")
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(min=64, help="Of solo piano: in each of them; 8192 if not said.")
+    ] = None,
     threads: Threads = None,
     seed: Seed = 0,
 ) -> None:
@@ -275,7 +281,10 @@ def evaluate(
     from server.train import required_corpus
 
     settings = _settings(model=model, threads=threads or os.cpu_count())
-    evaluate_model(settings, required_corpus(corpus), quick=quick, out=out, json_file=json_file, seed=seed)
+    evaluate_model(
+        settings, required_corpus(corpus), quick=quick, out=out, json_file=json_file, seed=seed,
+        samples=samples, tokens=tokens,
+    )  # fmt: skip
 
 
 @app.command()

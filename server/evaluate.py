@@ -1,6 +1,7 @@
 """`tradefours evaluate`: one report on a network, with pictures, figures as JSON, and MIDI to listen to."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -9,33 +10,61 @@ from model.evaluation.contact_sheet import Cell, draw_contact_sheet
 from model.evaluation.evaluate import FULL, QUICK, Evaluation, Played, evaluate
 from model.evaluation.figures import flat
 from model.evaluation.passage import Passage
+from model.evaluation.performances import FULL as SOLO_FULL
+from model.evaluation.performances import QUICK as SOLO_QUICK
+from model.evaluation.performances import Extent, evaluate_solo
 from model.evaluation.plots import draw_figures
 from model.evaluation.prediction import Rivals, corpus_tokens
 from model.evaluation.report import PLOTS, SHEET, markdown
-from model.registry import load
+from model.evaluation.rolls import draw_rolls
+from model.evaluation.solo_report import ROLLS_FILE, solo_figures, solo_markdown
+from model.networks.perceiver import Perceiver
+from model.registry import load_any
 from model.training.corpus import Corpus
+from music.errors import BadSetting
 from music.files import save_midi
 from server.engine_choice import load_engine
 from server.outputs import check_output
 from server.progress import bar
+from server.serve import LoadedEngine
 from server.settings import Settings
 from server.synth import can_render, render
 from server.train import CACHE, open_corpus
 
 SHOWN = 16  # continuations on the contact sheet: the first ones, whatever they are
-HEARD = 8  # accompaniments, and answers, as MIDI beside those
+HEARD = 8  # accompaniments, and answers, as MIDI beside those; of solo piano, pieces
+ROLLS = 4  # pieces of solo piano in the picture, and as many humans
 
 
 def evaluate_model(
-    settings: Settings, archive: Path, *, quick: bool, out: Path | None, json_file: Path | None, seed: int
+    settings: Settings,
+    archive: Path,
+    *,
+    quick: bool,
+    out: Path | None,
+    json_file: Path | None,
+    seed: int,
+    samples: int | None = None,
+    tokens: int | None = None,
 ) -> None:
-    """`out` is made where it is not there; without it the report goes to runs/evaluation/NAME."""
+    """`out` is made where it is not there; without it the report goes to runs/evaluation/NAME.
+
+    `samples` and `tokens` are of solo piano: so many pieces, so long.
+    """
     check_output(json_file)
     name = Path(settings.model).name
     folder = out or CACHE / "evaluation" / name
     # An accompaniment holds a second sequence for a moment, so the engine has one to spare.
     loaded = load_engine(settings.model_copy(update={"max_sessions": 16}))
-    network, corpus = load(settings.model), open_corpus(archive)
+    network, corpus = load_any(settings.model), open_corpus(archive)
+    if isinstance(network, Perceiver):
+        extent = SOLO_QUICK if quick else SOLO_FULL
+        said = {"samples": samples, "tokens": tokens}
+        extent = replace(extent, **{option: value for option, value in said.items() if value is not None})
+        _evaluate_pianist(network, loaded, corpus, extent, folder, json_file, seed)
+        return
+    if samples is not None or tokens is not None:
+        raise BadSetting("expected --samples and --tokens with a network for solo piano only")
     rivals = _read_rivals(corpus.split("train"))
     found = evaluate(network, loaded.engine, corpus, rivals, QUICK if quick else FULL, seed, bar)
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,6 +78,35 @@ def evaluate_model(
     if json_file is not None:
         json_file.write_text(figures)
     _save_music(found, folder / "listen")
+    print(text)
+    print(f"report, pictures and MIDI are in {folder}")
+
+
+def _evaluate_pianist(
+    network: Perceiver,
+    loaded: LoadedEngine,
+    corpus: Corpus,
+    extent: Extent,
+    folder: Path,
+    json_file: Path | None,
+    seed: int,
+) -> None:
+    found = evaluate_solo(network, loaded.engine, corpus, extent, seed, bar)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = Path(loaded.model).name
+    rolls = {"machine": found.machine[:ROLLS], "human": found.human[:ROLLS]}
+    draw_rolls(rolls, folder / ROLLS_FILE, title=f"{name} from nothing, seed {seed}, beside held-out humans")
+    command = f"tradefours evaluate {name} --samples {extent.samples} --tokens {extent.tokens}"
+    text = solo_markdown(found, name=name, seed=seed, backend=loaded.backend, command=command, extent=extent)
+    (folder / "report.md").write_text(text)
+    figures = json.dumps(solo_figures(found), indent=1) + "\n"
+    for file in (folder / "figures.json", json_file):
+        if file is not None:
+            file.write_text(figures)
+    listen = folder / "listen"
+    listen.mkdir(exist_ok=True)
+    for number, passage in enumerate(found.machine[:HEARD], 1):
+        save_midi(passage.score(), listen / f"sample-{number:02}.mid")
     print(text)
     print(f"report, pictures and MIDI are in {folder}")
 

@@ -6,9 +6,10 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.study.paired import Array, Json, mean_over
-from benchmarks.study.performances import GRAM, LAGS, STRETCHES
+from benchmarks.study.performances import STRETCHES
 from benchmarks.study.phrases import fact_table
 from model.evaluation.features import MEASURES
+from model.evaluation.performances import GRAM, LAGS
 from model.evaluation.report import table
 from model.networks.perceiver import PerceiverConfig
 

@@ -31,18 +31,18 @@ def markdown(evaluation: Evaluation, *, name: str, seed: int, backend: str, comm
         _likeness(evaluation.likeness),
         _verdict(evaluation.likeness),
         "## The set as a whole",
-        _sets(evaluation.sets) if evaluation.sets is not None else "Too few pieces for sets.",
-        _beside(evaluation.tonal),
+        sets_table(evaluation.sets) if evaluation.sets is not None else "Too few pieces for sets.",
+        beside(evaluation.tonal),
         "## Health",
         "Shares, counts and ratios, mean over pieces; real music has some of each.",
-        _beside(evaluation.health),
+        beside(evaluation.health),
         "## Accompaniment",
         f"{len(evaluation.accompaniments.trials)} pieces: after a prompt of all parts only the melody is given, and "
         "the machine plays the rest without knowing what comes next.",
-        _beside(evaluation.accompaniment),
+        beside(evaluation.accompaniment),
         "## Answers",
         f"{len(evaluation.answers.trials)} phrases of {PROMPT_BARS} bars by one player; a second one answers.",
-        _beside(evaluation.answer),
+        beside(evaluation.answer),
         "## Contact sheet",
         "The human's prompt thin and blue, the machine's bars thick and amber behind the line. Drums lie below.",
         f"![contact sheet]({SHEET})",
@@ -86,7 +86,7 @@ def _verdict(reports: Mapping[str, LikenessReport]) -> str:
     return f"The machine is {relation(OTHER_PIECE)} the floor and {relation(PROMPT_REPEATED)} the repeated prompt."
 
 
-def _sets(report: SetReport) -> str:
+def sets_table(report: SetReport) -> str:
     def row(name: str, machine: SetCloseness, human: SetCloseness) -> list[str]:
         return [name, *_closeness(machine), *_closeness(human)]
 
@@ -102,7 +102,7 @@ def _closeness(closeness: SetCloseness) -> list[str]:
     return [str(closeness.overlap_area), *("none" if isnan(each) else f"{each:.3f}" for each in divergences)]
 
 
-def _beside(figures: Table) -> str:
+def beside(figures: Table) -> str:
     """A row for each figure, a column for each player."""
     names = list(next(iter(figures.values())))
     rows = [[name.replace("_", " "), *(str(each[name]) for each in figures.values())] for name in names]

@@ -9,17 +9,10 @@ import pytest
 
 from benchmarks.study.ablation import QUICK, Ablation, Way
 from benchmarks.study.ablation_page import AGAINST, AGREED, OPEN, direction, page
-from benchmarks.study.performances import (
-    STRETCHES,
-    Music,
-    autocorrelation,
-    longest_repeat,
-    passage_of,
-    predicted,
-    repeats,
-)
+from benchmarks.study.performances import STRETCHES, Music, predicted
 from benchmarks.study.training import Deadline
 from benchmarks.study.work import measured, work
+from model.evaluation.performances import autocorrelation, longest_repeat, passage_of, repeats
 from model.networks.perceiver import PRESETS
 from model.training.corpus import Corpus
 from music.errors import BadSetting

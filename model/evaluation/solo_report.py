@@ -1,0 +1,58 @@
+"""An evaluation of solo piano as Markdown, and as flat figures."""
+
+from collections.abc import Mapping
+from math import isnan
+from typing import Final
+
+from model.evaluation.intervals import Interval
+from model.evaluation.performances import FIVE_GRAM, GRAM, NETWORK, Extent, SoloEvaluation
+from model.evaluation.report import beside, sets_table, table
+
+ROLLS_FILE: Final = "rolls.png"
+
+
+def solo_markdown(found: SoloEvaluation, *, name: str, seed: int, backend: str, command: str, extent: Extent) -> str:
+    """`command` is what makes this report again."""
+    rows = [
+        [split, str(found.predicted[split]), str(players[NETWORK]), str(players[FIVE_GRAM])]
+        for split, players in found.prediction.items()
+    ]
+    sections = [
+        f"# Evaluation of `{name}`",
+        f"`{command}`, engine: {backend}, seed {seed}. Brackets hold 95 % bootstrap intervals over pieces. "
+        "What each figure means: docs/evaluation/README.md.",
+        "## Prediction",
+        f"Nats per token of expressive piano, the first {extent.contexts} contexts of each piece, mean over pieces. "
+        "The 5-gram has read the whole training split.",
+        table(["split", "tokens", NETWORK, FIVE_GRAM], rows),
+        "## The set as a whole",
+        f"{len(found.machine)} pieces of {extent.tokens} tokens from nothing, at temperature 1 and with no token left "
+        "out, beside the first tokens of as many held-out humans; the human columns are real against real.",
+        sets_table(found.sets),
+        "## Repetition",
+        f"A repetition is {GRAM} notes in a row that were played before in the piece.",
+        beside(found.habits),
+        f"![piano rolls]({ROLLS_FILE})",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def solo_figures(found: SoloEvaluation) -> dict[str, list[float]]:
+    """Value, low and high of each. What is not known, nan, has no key."""
+    figures = {
+        f"nats_per_token/{split}/{player}": interval
+        for split, players in found.prediction.items()
+        for player, interval in players.items()
+    }
+    for who, closeness in (("machine", found.sets.machine), ("human", found.sets.human)):
+        figures |= {f"overlap_area/{who}/{name}": each.overlap_area for name, each in closeness.items()}
+        figures |= {f"kld/{who}/{name}": each.kld for name, each in closeness.items()}
+    means: Mapping[str, Interval] = {
+        "overlap_area/machine/mean": found.sets.machine_mean.overlap_area,
+        "overlap_area/human/mean": found.sets.human_mean.overlap_area,
+        "overlap_area_share": found.sets.share,
+    }
+    figures |= means
+    figures |= {f"habits/{who}/{name}": each for who, habits in found.habits.items() for name, each in habits.items()}
+    known = {name: each for name, each in figures.items() if not isnan(each.value)}
+    return {name: [round(x, 5) for x in (each.value, each.low, each.high)] for name, each in known.items()}
