@@ -28,7 +28,7 @@ from threading import Thread
 from time import monotonic_ns, sleep
 from typing import Any, Final
 
-from clients.jack_port import JackPort
+from clients.jack_port import JackPort, half_a_period
 from clients.part_ports import PartPorts, Port
 from clients.ports import LOOK_S, OutputPort, choose_api, open_output, refuse_twin
 from clients.realtime import PORT_PRIORITY, ask_for_realtime
@@ -227,7 +227,8 @@ def _open(name: str, *, virtual: bool, api: str | None, exact: bool) -> OutputPo
         gc.freeze()
         refuse_twin(name, "jack")
         return JackPort(name)
-    return open_output(name, virtual=virtual, api=api)
+    ahead = half_a_period() if choose_api(api) == "jack" else Nanos(0)
+    return open_output(name, virtual=virtual, api=api, ahead=ahead)
 
 
 if __name__ == "__main__":

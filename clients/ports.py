@@ -87,7 +87,9 @@ class InputPort(_Port):
 class OutputPort(_Port):
     """An open output."""
 
-    ahead = Nanos(0)  # messages are handed over when they are due
+    def __init__(self, name: str, driver: Any, ahead: Nanos) -> None:
+        super().__init__(name, driver)
+        self.ahead = ahead
 
     def send(self, message: Sequence[int], due: Nanos | None = None) -> None:
         """At once, whenever it was due; does not wait for the device. Raises PortError when it is gone. One thread."""
@@ -145,18 +147,21 @@ def open_input(
     return InputPort(opened, driver, Listening(driver, arrived))
 
 
-def open_output(name: str, *, virtual: bool = True, api: str | None = None, own_too: bool = False) -> OutputPort:
+def open_output(
+    name: str, *, virtual: bool = True, api: str | None = None, own_too: bool = False, ahead: Nanos = Nanos(0)
+) -> OutputPort:
     """A virtual port called `name`, or the existing one whose name contains `name`.
 
     `own_too`: it may be what a bridge hears; only a player that listens to nothing may ask for that.
+    `ahead`: so long before they are due messages are to be handed over.
     """
     rtmidi = _rtmidi()
     chosen = choose_api(api)
     if virtual:
-        return OutputPort(name, _made(rtmidi.MidiOut, rtmidi.MidiIn, name, chosen))
+        return OutputPort(name, _made(rtmidi.MidiOut, rtmidi.MidiIn, name, chosen), ahead)
     end, never = ("Player", ()) if own_too else (f"{OUTPUT_NAME} (connected)", (INPUT_NAME,))
     driver, opened = _joined(rtmidi.MidiOut, name, chosen, end=end, never=never)
-    return OutputPort(opened, driver)
+    return OutputPort(opened, driver, ahead)
 
 
 def choose_api(wanted: str | None = None) -> str:

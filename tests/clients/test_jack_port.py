@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from benchmarks.jack import private_jack
-from clients.jack_port import AHEAD, JackPort
+from clients.jack_port import AHEAD, JackPort, half_a_period
 from music.errors import PortError
 from music.time import Nanos
 from tests.clients.midi_peers import Heard
@@ -103,6 +103,7 @@ def test_without_a_server_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "nobody")
     with pytest.raises(PortError, match="'Out' to open"):
         JackPort("Out")
+    assert half_a_period() == 0
 
 
 def test_a_process_that_stalls_plays_its_notes_late_and_loses_none(

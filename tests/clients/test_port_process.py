@@ -16,6 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import clients.port_process
+from benchmarks.jack import PERIOD_FRAMES
 from clients.port_process import QUIT, Player
 from music.time import Nanos
 from tests.clients.midi_peers import Recorder, hanging
@@ -171,6 +173,14 @@ def test_on_every_key_ons_and_offs_take_turns(notes: list[tuple[int, int, int]])
         elif status == 0x81:
             sounding.remove(pitch)
     assert not sounding
+
+
+@pytest.mark.jack
+def test_what_leaves_with_the_next_cycle_is_handed_over_half_of_one_early(jack_server: dict[str, str]) -> None:
+    pytest.importorskip("jack", exc_type=ImportError, reason="needs JACK-Client")
+    port = clients.port_process._open("Out", virtual=True, api="jack", exact=False)
+    port.close()
+    assert port.ahead == PERIOD_FRAMES * 500_000_000 // 48_000
 
 
 # ---- the process itself, on a real port --------------------------------------------------------------
