@@ -5,13 +5,10 @@
 - `served`: the engine's steps for four players of the WebSocket server, in its process, who send 400 messages a second.
 """
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Final
 
 import torch
@@ -19,6 +16,7 @@ import torch
 from benchmarks.crowd import PLAYERS
 from benchmarks.engines import our_backends
 from benchmarks.pace import Players, paced
+from benchmarks.programs import busy_core
 from benchmarks.report import Row, write_report
 from benchmarks.rounds import Slice, Timed, interleave, timed_ms
 from benchmarks.served import served_steps
@@ -27,7 +25,6 @@ from music.errors import TradefoursError
 
 CONTEXT: Final = 512
 SCENE_S: Final = 0.7
-SPIN_S: Final = 0.1  # until the other process computes
 QUICK_S: Final = 22.0  # of rounds of the scenes but the last
 FULL_S: Final = 180.0
 QUICK_SERVED_S: Final = 8.0
@@ -68,20 +65,10 @@ def scenes(player: Players) -> dict[str, Slice]:
 
 def _beside(scene: Callable[[], list[float]]) -> Slice:
     def run() -> list[float]:
-        with _busy_core():
+        with busy_core():
             return scene()
 
     return run
-
-
-@contextmanager
-def _busy_core() -> Iterator[None]:
-    with subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) as other:
-        sleep(SPIN_S)
-        try:
-            yield
-        finally:
-            other.kill()
 
 
 def _figures(timed: Timed) -> dict[str, float]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Timer
+from time import sleep
 from types import MappingProxyType
 from typing import Final
 
@@ -13,6 +14,7 @@ from music.errors import TradefoursError
 
 LEAVE_S: Final = 5.0
 SAYS_S: Final = 60.0  # until a program has said that it is ready
+SPIN_S: Final = 0.1  # until another process computes
 
 
 @contextmanager
@@ -59,3 +61,14 @@ def line_with(started: subprocess.Popen[str], text: str, timeout_s: float = SAYS
     finally:
         deadline.cancel()
     raise TradefoursError(f"expected a program that says {text!r}, got one that ended with: {said.strip()}")
+
+
+@contextmanager
+def busy_core() -> Iterator[None]:
+    """Another process computes on as much of a core as the system gives it."""
+    with subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) as other:
+        sleep(SPIN_S)
+        try:
+            yield
+        finally:
+            other.kill()

@@ -105,6 +105,14 @@ def replug(quick: Quick = False, json_file: Json = None) -> None:
 
 
 @bench.command()
+def ports(quick: Quick = False, json_file: Json = None) -> None:
+    """When notes really leave the bridge's ports beside a busy core, and what thru adds. Needs JACK."""
+    from benchmarks.ports import bench_ports
+
+    _measure(bench_ports, quick, json_file)
+
+
+@bench.command()
 def overload(
     model: Annotated[str, typer.Option(help="Network that plays.")] = "small",
     players: Annotated[int, typer.Option(min=1, max=64, help="So many places, all taken.")] = 4,

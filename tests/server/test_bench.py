@@ -21,6 +21,7 @@ def test_all_measurements_are_there() -> None:
         "sessions",
         "jitter",
         "performing",
+        "ports",
         "replug",
         "overload",
         "capacity",
