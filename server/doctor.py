@@ -6,11 +6,12 @@ import os
 import platform
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib.util import find_spec
 from typing import Final
 
 from clients.calibrate import calibrate
+from clients.heard_clock import HeardClock, heard_clocks
 from clients.live import LiveClient, tradefours_version
 from clients.loopback import MESSAGES, measure_loopback, measure_waking
 from clients.ports import list_ports
@@ -34,6 +35,7 @@ class Findings:
     midi_system: str | None = None
     midi_inputs: tuple[str, ...] = ()
     midi_outputs: tuple[str, ...] = ()
+    midi_clocks: dict[str, HeardClock] = field(default_factory=dict)  # that are heard now, by port
     loopback_ms: dict[str, float] | None = None  # from a port of ours to another
     waking_ms: dict[str, float] | None = None  # how late who sleeps for a millisecond is woken
     realtime: bool = False  # leave to be woken on time on a busy machine
@@ -56,6 +58,7 @@ def examine(model: str, *, url: str, as_json: bool) -> int:
     findings = Findings()
     _look_for_ports(findings)
     _measure_timing(findings)
+    _listen_for_clocks(findings)
     _look_for_server(findings, url)
     _measure_decoding(findings, model)
     if as_json:
@@ -74,7 +77,7 @@ def find_offset(output: str | None, input: str | None, api: str | None, *, as_js
 
 
 def report(findings: Findings) -> str:
-    rows = {name: value for name, value in asdict(findings).items() if name != "advice"}
+    rows = {each.name: getattr(findings, each.name) for each in fields(findings) if each.name != "advice"}
     width = max(map(len, rows))
     lines = [f"{name.replace('_', ' '):<{width}}  {_shown(value)}" for name, value in rows.items()]
     verdict = ["ready to play"] if findings.fit else [f"to do: {advice}" for advice in findings.advice]
@@ -111,6 +114,18 @@ def _measure_timing(findings: Findings) -> None:
     elif uneven > MOST_UNEVEN_MS:
         cure = "close other programs" if findings.realtime else "allow real-time scheduling: join the group `audio`"
         findings.advice.append(f"expected ports that are even to {MOST_UNEVEN_MS:g} ms, got {uneven:.1f}: {cure}")
+
+
+def _listen_for_clocks(findings: Findings) -> None:
+    if findings.midi_system is None:
+        return
+    findings.midi_clocks = heard_clocks(findings.midi_system)
+    for port, clock in findings.midi_clocks.items():
+        if clock.uneven_ms > MOST_UNEVEN_MS:
+            findings.advice.append(
+                f"expected a MIDI clock that is even to {MOST_UNEVEN_MS:g} ms, got {clock.uneven_ms:.1f} from {port}: "
+                "make the buffer of the DAW smaller, or let it follow `Tradefours Clock`"
+            )
 
 
 def _look_for_server(findings: Findings, url: str) -> None:
@@ -163,6 +178,8 @@ def _measure_decoding(findings: Findings, model: str) -> None:
 
 def _shown(value: object) -> str:
     if isinstance(value, dict):
+        if "p50_ms" not in value:
+            return ", ".join(f"{port}: {clock}" for port, clock in value.items()) or "none"
         return f"p50 {value['p50_ms']:.2f}, p95 {value['p95_ms']:.2f}, p99 {value['p99_ms']:.2f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
