@@ -17,7 +17,7 @@ from server.complaint import complaint
 from server.conversation import Conversation
 from server.door import caller_of
 from server.limits import Rate
-from server.outbox import TOO_SLOW, Outbox
+from server.outbox import LEFT, TOO_SLOW, Outbox
 from server.seat import SAID_AGAIN, Heard, Refused
 from server.stage import Stage
 from server.watch import WatchNote
@@ -41,7 +41,7 @@ from streaming.messages import (
 )
 from streaming.wire import JSON_WIRE, BadFrame, Wire, unpack
 
-LEFT, STOPPING, FULL, BROKEN, SILENT = 1000, 1012, 1013, 1011, 4408
+STOPPING, FULL, BROKEN, SILENT = 1012, 1013, 1011, 4408
 CLOSE_CODES: Final = {"full": FULL, "flood": TOO_SLOW, "idle": SILENT}  # of fatal errors; every other one is BROKEN
 LAST_WORDS_S: Final = 2.0  # a client that does not read has this long to take the close frame
 
@@ -188,7 +188,7 @@ class LiveConnection:
         known.go_on(self._outbox, self._wire, self._welcome(known, resumed=True), hello.last_seq)
 
     async def _known(self, hello: Hello) -> Conversation | None:
-        """Who goes on: in this server's memory, or in a journal of the one before."""
+        """Who goes on: in this server's memory, or in a journal of another one."""
         if known := self._stage.conversations.get(hello.resume):
             return known
         with suppress(Refused):  # no place: then it begins anew, and is told so where it starts

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from music.errors import TradefoursError
 from server.journals import Journal
-from server.outbox import Outbox
+from server.outbox import LEFT, Outbox
 from server.seat import Refused, Seat
 from server.stage import Stage
 from server.watch import WatchBegan, WatchEnded, WatchPlan
@@ -21,6 +22,7 @@ from streaming.token_stream import TokenStream
 from streaming.wire import Wire
 
 REMEMBERED: Final = 1024
+MOVED: Final = "moved"  # the outcome of a session that goes on in another server
 
 
 class Conversation:
@@ -52,7 +54,12 @@ class Conversation:
     async def revived(
         cls, stage: Stage, wire: Wire, complain: Callable[[ErrorMessage], None], caller: str, token: str, last_seq: int
     ) -> "Conversation | None":
-        """One that another server's end cut off: its session goes on by its journal. Raises Refused without a place."""
+        """One of another server, which has ended or hands it over: its session goes on by its journal.
+
+        Raises Refused without a place.
+        """
+        if stage.host.is_full:  # whoever has it may keep it
+            return None
         found = await asyncio.to_thread(stage.journals.find, token) if stage.journals else None
         if not found or not stage.journals or token in stage.conversations:
             return None
@@ -61,8 +68,13 @@ class Conversation:
         self = cls(stage, wire, complain, caller)
         self.session, self.token, self.keep_s = found.session, token, found.about["keep_s"]
         self.heard_seq, self._seq, self._starts = truth.heard_seq, last_seq + 1, found.number
-        journal = stage.journals.go_on(found, stage.about)
-        self._sit(stage.host.open(truth.start, self._emitter(found.number), journal=journal, truth=truth), truth.start)
+        journal = stage.journals.go_on(found, stage.about, self._hander(found.number))
+        try:
+            seat = stage.host.open(truth.start, self._emitter(found.number), journal=journal, truth=truth)
+        except TradefoursError:
+            journal.close()
+            raise
+        self._sit(seat, truth.start)
         self._remembered_by = "journal"
         return self
 
@@ -131,7 +143,8 @@ class Conversation:
     def start(self, start: Start) -> None:
         number, journals = self._starts + 1, self._stage.journals
         about = {**self._stage.about, "keep_s": self.keep_s}
-        journal = journals.begin(self.session, number, self.token, about) if journals else None
+        hand_over = self._hander(number)
+        journal = journals.begin(self.session, number, self.token, about, hand_over) if journals else None
         try:
             seat = self._open(start, number, journal)
         except Refused as refused:
@@ -193,7 +206,8 @@ class Conversation:
         elif self.seat is not None:
             # Where the whole house stops, a client that has patience may go on in the next one.
             trouble, is_broken = self._stage.trouble, not self.seat.is_open
-            self._stage.host.close(self.seat, is_over=not (self.keep_s and trouble))
+            goes_on = outcome == MOVED or (self.keep_s and trouble)
+            self._stage.host.close(self.seat, is_over=not goes_on)
             how = "stopped" if self._stage.is_closing else "failed" if is_broken else outcome
             late, rested = self.seat.session.late, self.seat.session.rested
             self._stage.diary.session_ends(self.session, how, late=late, rested=rested)
@@ -204,6 +218,23 @@ class Conversation:
                 guest.leave()
                 guest.send(ErrorMessage(code="session_over", reason="expected the host to stay, but it left"))
         self.seat, self._hosted_by, self.parts = None, None, frozenset()
+
+    def _hander(self, number: int) -> Callable[[], None]:
+        """For the thread that writes the journal: another server has our client, and wants the set of this number."""
+
+        def hand_over() -> None:
+            with suppress(RuntimeError):  # the loop is closed, and all of it goes on elsewhere
+                self._loop.call_soon_threadsafe(self._hand_over, number)
+
+        return hand_over
+
+    def _hand_over(self, number: int) -> None:
+        if number != self._starts or self._own_seat is None or not self.keep_s:
+            return  # done already, or it would not go on there
+        if self.outbox is not None:  # that connection is dead, and the other server knows it first
+            self.outbox.end(LEFT, "the client came back by another server")
+            self.outbox = None
+        self.leave(MOVED)
 
     @property
     def _own_seat(self) -> Seat | None:

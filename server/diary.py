@@ -12,7 +12,7 @@ from server.histogram import JOB_TIMES, Histogram
 from server.spans import Spans
 from streaming.messages import Start
 
-OUTCOMES: Final = ("left", "lost", "replaced", "gave_way", "sent_away", "failed", "stopped")  # of a session
+OUTCOMES: Final = ("left", "lost", "replaced", "gave_way", "sent_away", "moved", "failed", "stopped")  # of a session
 REMEMBERED_BY: Final = ("memory", "journal")
 REFUSALS: Final = ("full", "flood", "silence", "idle", "stopping", "engine_failed", "session_failed")  # the usual ones
 JOB_ENDS: Final = ("succeeded", "failed", "cancelled")

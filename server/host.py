@@ -183,6 +183,11 @@ class SessionHost:
         return self._capacity
 
     @property
+    def is_full(self) -> bool:
+        with self._lock:
+            return len(self._seats) >= self._max_sessions
+
+    @property
     def is_solo(self) -> bool:
         """The network plays the piano, alone."""
         return self._solo_context is not None

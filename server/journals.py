@@ -2,6 +2,7 @@
 
 Several servers may share a folder: who writes a file has locked it, and a lock ends with its process. Files are named
 SESSION-NUMBER-DIGEST.journal: a session may begin anew, and the digest is of the secret with which a client goes on.
+Whoever that client has come to while another server plays its session asks for it by a file of that name in WANTED.
 
 Overflow rules: a journal whose frames pile up, whose file cannot be written or has become as large as the folder may
 be gets no more of them; the oldest files are pruned. Knows no session.
@@ -12,12 +13,13 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from io import FileIO
 from pathlib import Path
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from typing import Any, Final
 
 from music.errors import BadJournal
@@ -28,7 +30,9 @@ from streaming.truth import Truth
 
 WAITING: Final = 4096  # frames
 STOP_S: Final = 2.0
-DYING_S: Final = 0.3  # a server that is killed closes its sockets before it lets go of its files
+WANTED: Final = "wanted"  # a folder in that of the journals
+ASKED_S: Final = 0.05  # so often a server looks whether another one wants a session of its own
+CLAIM_S: Final = 1.0  # for a server to hand over, or, if it was killed, to let go of its files after its sockets
 LOOK_S: Final = 0.01
 DAY_S: Final = 86_400
 SESSION: Final = re.compile("[0-9a-f]{8}")
@@ -43,6 +47,7 @@ class Journal:
     path: Path
     about: Mapping[str, Any]  # what its first frame tells
     queue: "Queue[tuple[Journal, bytes | None] | None]"
+    hand_over: Callable[[], None] = lambda: None  # another server wants it, and waits for `close`; the writing thread's
     size: int = 0  # bytes that are kept of an older file, then of ours
     is_open: bool = True
     is_lost: bool = False  # it has a gap: what waits to be written would come after it
@@ -96,6 +101,7 @@ class Journals:
         self._queue: Queue[tuple[Journal, bytes | None] | None] = Queue(WAITING)
         self._open: set[Journal] = set()  # the writing thread's
         self._ours: set[Path] = set()  # of this server: in its memory, so nobody need go on from the file
+        self._asked_at = 0.0  # when we last looked who is wanted; the writing thread's
         self._started = Nanos(time.monotonic_ns())
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
@@ -109,20 +115,28 @@ class Journals:
         self._queue.put(None)
         self._thread.join(STOP_S)
 
-    def begin(self, session: str, number: int, token: str, about: Mapping[str, Any]) -> Journal:
+    def begin(
+        self,
+        session: str,
+        number: int,
+        token: str,
+        about: Mapping[str, Any],
+        hand_over: Callable[[], None] = lambda: None,
+    ) -> Journal:
         path = self._folder / f"{session}-{number}-{_digest(token)}.journal"
         self._ours.add(path)
-        return Journal(path, {**about, "session": session, "at": time.strftime("%Y-%m-%d %H:%M:%S%z")}, self._queue)
+        about = {**about, "session": session, "at": time.strftime("%Y-%m-%d %H:%M:%S%z")}
+        return Journal(path, about, self._queue, hand_over)
 
-    def go_on(self, found: Found, about: Mapping[str, Any]) -> Journal:
+    def go_on(self, found: Found, about: Mapping[str, Any], hand_over: Callable[[], None] = lambda: None) -> Journal:
         """The end of the file that is not whole is cut off."""
         self._ours.add(found.path)
-        return Journal(found.path, about, self._queue, size=found.size, file=found.file)
+        return Journal(found.path, about, self._queue, hand_over, size=found.size, file=found.file)
 
     # ---- any thread that may wait ----------------------------------------------------------------------
 
     def find(self, token: str) -> Found | None:
-        """The session that this secret is of, if it was cut off by the end of another server.
+        """The session that this secret is of, if another server had it, which has ended or hands it over now.
 
         It waits as long as its client asked for, from the last that was heard of it; while no server was there does
         not count. In a thread that may wait a moment.
@@ -132,7 +146,7 @@ class Journals:
             return None
         file = None
         try:
-            file = claimed_soon(path)  # None: another server plays it
+            file = claimed_soon(path)  # None: another server cannot let go of it
             found = self._going_on(path) if file else None
         except (BadJournal, OSError) as error:
             log.warning("no session can go on from %s: %s", path.name, error)
@@ -159,7 +173,7 @@ class Journals:
     # ---- the writing thread ----------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
+        while (item := self._next()) is not None:
             journal, frame = item
             try:
                 if frame is None:
@@ -171,6 +185,22 @@ class Journals:
                 self._close(journal)
         for journal in list(self._open):
             self._close(journal)
+
+    def _next(self) -> tuple[Journal, bytes | None] | None:
+        while True:
+            if self._open and time.monotonic() >= self._asked_at + ASKED_S:
+                self._hear_who_is_wanted()
+            with suppress(Empty):
+                return self._queue.get(timeout=ASKED_S if self._open else None)
+
+    def _hear_who_is_wanted(self) -> None:
+        self._asked_at = time.monotonic()
+        wanted = set[str]()
+        with suppress(OSError):  # nobody ever asked
+            wanted = set(os.listdir(self._folder / WANTED))
+        for journal in self._open:
+            if journal.path.name in wanted:
+                journal.hand_over()
 
     def _write(self, journal: Journal, frame: bytes) -> None:
         if journal.is_lost:
@@ -202,6 +232,7 @@ class Journals:
 
     def _close(self, journal: Journal) -> None:
         self._open.discard(journal)
+        self._ours.discard(journal.path)
         if journal.file is not None:
             journal.file.close()
 
@@ -229,10 +260,15 @@ def claimed(path: Path) -> FileIO | None:
 
 
 def claimed_soon(path: Path) -> FileIO | None:
-    """As `claimed`, where who has it may just be dying: his client has noticed first, and is here already."""
-    end = time.monotonic() + DYING_S
-    while (file := claimed(path)) is None and time.monotonic() < end:
-        time.sleep(LOOK_S)
+    """As `claimed`, but whoever has it is asked for it, and may just be dying: his client has noticed first."""
+    end, question = time.monotonic() + CLAIM_S, path.parent / WANTED / path.name
+    try:
+        while (file := claimed(path)) is None and time.monotonic() < end:
+            question.parent.mkdir(exist_ok=True)
+            question.touch()
+            time.sleep(LOOK_S)
+    finally:
+        question.unlink(missing_ok=True)
     return file
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+LEFT: Final = 1000
 TOO_SLOW: Final = 4008
 LONGEST_REASON: Final = 120  # bytes; a close frame holds 123
 
@@ -24,7 +25,7 @@ class Outbox:
         self._waiting: deque[str | bytes] = deque()
         self._news = asyncio.Event()
         self._is_gone = False  # the client
-        self.code = 1000  # that it closes, or has closed, with
+        self.code = LEFT  # that it closes, or has closed, with
         self._reason = ""
 
     @property

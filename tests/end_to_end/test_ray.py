@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
 import pytest
@@ -90,6 +90,10 @@ def address(environ: dict[str, str]) -> Iterator[str]:
     with subprocess.Popen(command, cwd=ROOT, env=environ, start_new_session=True) as process:
         try:
             wait_for(f"http://{address}/ready", process, START_S, KEY)
+            until = monotonic() + START_S
+            while len(replicas()) < 2:
+                assert monotonic() < until
+                sleep(0.1)
             yield address
         finally:
             process.send_signal(signal.SIGTERM)
@@ -123,7 +127,7 @@ async def test_players_stay_with_their_replica_and_go_on_in_the_other_one_when_i
             await lose(live)
             players[i] = await stack.enter_async_context(client(address, live))
         resumed = [has_resumed(live) for live in players]
-        assert all(resumed), f"{resumed}: only the replica that has a session can go on with it while it lives"
+        assert all(resumed), f"{resumed}: by the replica that has it, or by the other one, to which it is handed over"
 
         ids = replicas()
         assert len(ids) == 2

@@ -24,7 +24,7 @@ from streaming.journal import MAGIC, Journaled
 from streaming.messages import Plan, PlayedNote, Start
 from streaming.truth import Truth
 from tests.server.processes import free_port, server_process
-from tests.server.running import PATIENCE_S, run_server
+from tests.server.running import PATIENCE_S, Running, run_server
 from tests.server.test_connection import until
 
 
@@ -151,21 +151,66 @@ async def test_a_session_that_is_over_or_has_no_patience_does_not_go_on(tmp_path
                 assert not again.welcome.resumed
 
 
-async def test_what_another_server_plays_is_left_to_it_until_it_ends(tmp_path: Path) -> None:
-    with run_server(journal=tmp_path) as other:
-        with run_server(journal=tmp_path) as running:
-            url = f"ws://127.0.0.1:{running.port}/v1/live"
-            async with LiveClient(url, tick=lambda: Tick(9), keep_s=30) as live:
-                await live.start(mode="duet")
-                await until_plan(live, await live.note(0, 60, 90))
-                assert live._socket is not None
+def client_of(running: Running, **options: Any) -> LiveClient:
+    return LiveClient(f"ws://127.0.0.1:{running.port}/v1/live", tick=lambda: Tick(9), **options)
+
+
+@pytest.mark.parametrize("is_noticed", [True, False])
+async def test_a_server_hands_a_session_over_to_another_one_that_its_client_has_come_to(
+    tmp_path: Path, is_noticed: bool
+) -> None:
+    with run_server(journal=tmp_path) as one, run_server(journal=tmp_path) as other:
+        live = client_of(one, keep_s=30)
+        await live.__aenter__()
+        await live.start(mode="duet")
+        seq = await live.note(0, 60, 90)
+        await until_plan(live, seq)
+        for server in (other, one):  # and back
+            assert live._socket is not None
+            if is_noticed:
                 live._socket.transport.abort()
-            async with LiveClient(f"ws://127.0.0.1:{other.port}/v1/live", resume=live) as elsewhere:
+            again = client_of(server, keep_s=30, resume=live)
+            await again.__aenter__()
+            assert again.welcome is not None
+            assert live.welcome is not None
+            assert again.welcome.resumed
+            assert (again.welcome.session, again.welcome.last_seq) == (live.welcome.session, seq)
+            (plan, *_) = await until_plan(again, seq := await again.note(2000, 64, 90))
+            assert plan.silence
+            await live.__aexit__(None, None, None)
+            live = again
+        assert (one.stage.host.status().sessions, other.stage.host.status().sessions) == (1, 0)
+        assert (one.stage.diary.ended["moved"], other.stage.diary.ended["moved"]) == (1, 1)
+        await live.__aexit__(None, None, None)
+        assert not any((tmp_path / "wanted").iterdir())
+
+
+async def test_a_server_without_a_place_leaves_a_session_where_it_is(tmp_path: Path) -> None:
+    with run_server(journal=tmp_path) as one, run_server(journal=tmp_path, max_sessions=1) as other:
+        async with client_of(other) as somebody, client_of(one, keep_s=30) as live:
+            await somebody.start()
+            await live.start(mode="duet")
+            await until_plan(live, await live.note(0, 60, 90))
+            async with client_of(other, resume=live) as elsewhere:
                 assert elsewhere.welcome is not None
                 assert not elsewhere.welcome.resumed
-        async with LiveClient(f"ws://127.0.0.1:{other.port}/v1/live", resume=live) as elsewhere:
-            assert elsewhere.welcome is not None
-            assert elsewhere.welcome.resumed
+            assert one.stage.host.status().sessions == 1
+
+
+async def test_a_server_that_cannot_hand_over_keeps_a_session_until_it_ends(tmp_path: Path) -> None:
+    journals = Journals(tmp_path, most_mb=1, most_days=1)
+    journals.start()
+    journal = journals.begin("0123abcd", 1, "secret", {"keep_s": 60})
+    Journaled(Start(), capacity=1024, write=journal.write, about=journal.about)
+    other = Journals(tmp_path, most_mb=1, most_days=1)
+    other.start()
+    assert other.find("secret") is None
+    journals.stop()
+    found = other.find("secret")
+    other.stop()
+    assert found is not None
+    assert found.file is not None
+    found.file.close()
 
 
 async def test_after_a_servers_stop_a_patient_client_goes_on_in_the_next(tmp_path: Path) -> None:
