@@ -7,6 +7,7 @@ from typing import Final
 from streaming.messages import Mode
 
 MODES: Final[tuple[Mode, ...]] = ("duet", "answer")
+SOLO_MODES: Final[tuple[Mode, ...]] = ("answer",)
 SEED: Final = 4  # of the performance and of the session
 
 Summary = Mapping[str, float]  # of `clients.times.Times`: p50_ms, p95_ms, p99_ms, max_ms, count
@@ -50,11 +51,12 @@ def _flat(name: str, summary: Summary) -> dict[str, object]:
 
 
 def ratios(measured: Sequence[Measured]) -> dict[str, float]:
-    """Reactions are the duet's, where every human note changes the plan; of latenesses, the worse mode's.
+    """Reactions are the duet's, where every human note changes the plan, or those of the one mode there is; of
+    latenesses, the worse mode's.
 
     No ratio is left out: where nothing was timed it is 0, and `notes_on` says so too.
     """
-    duet = next(each for each in measured if each.mode == "duet")
+    duet = next((each for each in measured if each.mode == "duet"), measured[0])
     return {
         "reaction_p50_ms": duet.reaction["p50_ms"],
         "reaction_p95_ms": duet.reaction["p95_ms"],

@@ -15,7 +15,7 @@ from time import monotonic_ns
 from typing import Any, Final
 
 from benchmarks.around import Around
-from benchmarks.live_figures import MODES, SEED, Measured
+from benchmarks.live_figures import MODES, SEED, SOLO_MODES, Measured
 from benchmarks.performance import Phrase, edges, messages, pauses_until, phrases
 from benchmarks.time_bar import time_bar
 from clients.held_keys import HeldKeys
@@ -47,21 +47,29 @@ HEARTBEAT: Final = Nanos(round(HEARTBEAT_S * 1e9))
 
 
 def measure_inside(model: str, seconds: float) -> list[Measured]:
-    """Both modes, `seconds` each."""
-    engine = load_engine(Settings(model=model, max_sessions=1)).engine
-    measured = []
-    for mode in MODES:
+    """Both modes, `seconds` each; of a network for solo piano the one that it has."""
+    loaded = load_engine(Settings(model=model, max_sessions=1))
+    solo_context, measured = loaded.solo_context, list[Measured]()
+    for mode in MODES if solo_context is None else SOLO_MODES:
         with time_bar(seconds, mode):
-            measured.append(measure_mode(engine, mode, phrases(seconds, SEED), seconds))
+            performance = phrases(seconds, SEED)
+            measured.append(measure_mode(loaded.engine, mode, performance, seconds, solo_context=solo_context))
     return measured
 
 
-def measure_mode(engine: Engine[Any], mode: Mode, performance: Sequence[Phrase], seconds: float) -> Measured:
+def measure_mode(
+    engine: Engine[Any],
+    mode: Mode,
+    performance: Sequence[Phrase],
+    seconds: float,
+    *,
+    solo_context: int | None = None,
+) -> Measured:
     """Play the performance to the engine, in real time."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)  # as the server does
     timed = TimedEngine(engine)
-    host = SessionHost(timed, max_sessions=1)
+    host = SessionHost(timed, max_sessions=1, solo_context=solo_context)
     sound = NullSound()
     host.start()
     try:

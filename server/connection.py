@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from starlette.websockets import WebSocket
 
 from clients.live import tradefours_version
-from music.errors import TradefoursError
+from music.errors import BadSetting, TradefoursError
 from server.complaint import complaint
 from server.conversation import Conversation
 from server.door import caller_of
@@ -191,7 +191,7 @@ class LiveConnection:
         """Who goes on: in this server's memory, or in a journal of another one."""
         if known := self._stage.conversations.get(hello.resume):
             return known
-        with suppress(Refused):  # no place: then it begins anew, and is told so where it starts
+        with suppress(Refused, BadSetting):  # no place, or another network: it begins anew, and is told where it starts
             return await Conversation.revived(
                 self._stage, self._wire, self._on_session_error, self._talk.caller, hello.resume, hello.last_seq
             )

@@ -14,10 +14,12 @@ from benchmarks.live_inside import measure_mode
 from benchmarks.performance import Phrase, Struck
 from benchmarks.programs import line_with
 from clients.times import Times
+from model.engine.stream_engine import StreamEngine
 from model.engine.torch_engine import TorchEngine
 from model.registry import load
 from music.errors import TradefoursError
 from streaming.messages import Mode
+from tests.model.random_performers import random_performer
 
 KEYS = {
     "reaction_p50_ms",
@@ -65,6 +67,13 @@ def test_what_was_not_timed_is_told_as_such() -> None:
 
 def test_of_no_notes_all_were_in_time() -> None:
     assert share(0, 0) == 1.0
+
+
+def test_a_network_for_solo_piano_is_measured_in_its_one_mode() -> None:
+    engine = StreamEngine(random_performer(), max_sequences=2)
+    found = measure_mode(engine, "answer", [SHORT], SHORT_S, solo_context=64)
+    assert found.notes_on == found.notes_off > 0
+    assert ratios([found])["in_time_share"] > 0
 
 
 @pytest.mark.parametrize("mode", ["duet", "answer"])
