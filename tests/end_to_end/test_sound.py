@@ -3,6 +3,7 @@
 import array
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 import wave
@@ -13,11 +14,14 @@ from time import monotonic, monotonic_ns, sleep
 
 import pytest
 
+from benchmarks.performance import messages, phrases
 from server.synth import SOUND_FONTS, can_render
 from tests.clients.fake_server import FakeServer, serving
-from tests.clients.midi_peers import hanging
+from tests.clients.midi_peers import Keyboard, Recorder, hanging
 from tests.clients.test_bridge import FOREVER, OFF, ON, bridge, fifth_above, peers, play, until_heard
 from tests.clients.test_bridge_hands import KNOB, TURNED
+from tests.end_to_end.programs import Server
+from tests.end_to_end.programs import bridge as bridge_program
 
 pytestmark = [
     pytest.mark.jack,
@@ -26,6 +30,9 @@ pytestmark = [
 ]
 SILENT_S = 1.0  # promised, from whatever ends it
 AUDIBLE = 0.002  # of full scale
+LOUD = 32  # of 127: what is softer may be below that
+SEED = 4
+BEFORE_S = 0.6  # of silence, to be heard as such
 SLACK_S = 0.15  # the file's clock is only as exact as the moment of its end
 
 
@@ -83,7 +90,7 @@ async def test_notes_sound_and_a_panic_a_lost_server_and_a_killed_bridge_are_sil
         peers() as (keyboard, recorder),
     ):
         with synthesiser(jack_server["JACK_DEFAULT_SERVER"], wav) as synth:
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(BEFORE_S)
             for count, end in enumerate(("panic", "cut", "kill"), start=1):
                 await running.says("connected" if end != "cut" else "panic")
                 await play(keyboard, (0, ON), (0.4, OFF))
@@ -109,3 +116,38 @@ async def test_notes_sound_and_a_panic_a_lost_server_and_a_killed_bridge_are_sil
         print(f"peak {sound.peak(begin, ended):.3f}, then {sound.peak(silent, silent + 100_000_000):.5f}")
         assert sound.peak(begin + 100_000_000, ended) > 10 * AUDIBLE
         assert sound.peak(silent, silent + 100_000_000) < AUDIBLE
+
+
+def test_a_duet_sounds_where_its_notes_are_and_is_silent_within_a_second_of_a_killed_server(
+    jack_server: dict[str, str], server: Server, tmp_path: Path
+) -> None:
+    """Of the network itself. TRADEFOURS_DUET_S makes it longer."""
+    seconds, wav = float(os.environ.get("TRADEFOURS_DUET_S", "5")), tmp_path / "out.wav"
+    line = [each for phrase in phrases(seconds, SEED) for each in messages(phrase)]
+    with (
+        bridge_program(server.url, "--mode", "duet", "--seed", str(SEED)),
+        Keyboard("Tradefours In") as keyboard,
+        Recorder("Tradefours Out") as recorder,
+        synthesiser(jack_server["JACK_DEFAULT_SERVER"], wav) as synth,
+    ):
+        sleep(BEFORE_S)
+        began = monotonic()
+        keyboard.play(line)
+        sleep(max(0.0, seconds - (monotonic() - began)))
+        recorder.wait_until(lambda heard: len(hanging(heard)) > 0, timeout_s=15)
+        server.kill()
+        killed = monotonic_ns()
+        sleep(SILENT_S + 4 * SLACK_S)
+        ended = monotonic_ns()
+        synth.communicate(b"quit\n", timeout=10)
+        heard = recorder.heard
+    assert hanging(heard) == []
+    sound, slack = Sound(wav, ended), round(SLACK_S * 1e9)
+    loud = [event.at for event in heard if event.is_on and event.message[2] >= LOUD]
+    deaf = [at for at in loud if sound.peak(at - slack, at + 2 * slack) < AUDIBLE]
+    silent = killed + round(SILENT_S * 1e9) + slack
+    print(f"{len(loud)} notes, {len(deaf)} without sound; at the end {sound.peak(silent, ended - slack):.5f}")
+    assert loud
+    assert deaf == []
+    assert sound.peak(heard[0].at - 3 * slack, heard[0].at - 2 * slack) < AUDIBLE
+    assert sound.peak(silent, ended - slack) < AUDIBLE
