@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Condition, Thread
@@ -24,11 +24,11 @@ LEAVE_S: Final = 15.0
 class Program:
     """A running command. Leaving the context kills whatever is left of it and of its children."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, command: Sequence[str] = (COMMAND,)) -> None:
         self.lines: list[str] = []
         self._printed = Condition()
         self._process = subprocess.Popen(
-            [COMMAND, *arguments],
+            [*command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
