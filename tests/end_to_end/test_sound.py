@@ -122,7 +122,7 @@ def test_a_duet_sounds_where_its_notes_are_and_is_silent_within_a_second_of_a_ki
     jack_server: dict[str, str], server: Server, tmp_path: Path
 ) -> None:
     """Of the network itself. TRADEFOURS_DUET_S makes it longer."""
-    seconds, wav = float(os.environ.get("TRADEFOURS_DUET_S", "5")), tmp_path / "out.wav"
+    seconds, wav = float(os.environ.get("TRADEFOURS_DUET_S", "3")), tmp_path / "out.wav"
     line = [each for phrase in phrases(seconds, SEED) for each in messages(phrase)]
     with (
         bridge_program(server.url, "--mode", "duet", "--seed", str(SEED)),
