@@ -37,13 +37,12 @@ def running(folder: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
 
 
 async def play_phrase(socket: ClientConnection) -> None:
-    """Four keys in a scale."""
+    """Three keys above one that is held, so that the phrase cannot end too early on a busy machine."""
     begin = time.monotonic()
-    for number in range(4):
-        for velocity in (80, 0):
-            tick = 100 * number + (0 if velocity else 90)
-            await asyncio.sleep(max(0.0, begin + tick / 1000 - time.monotonic()))
-            await say(socket, type="note", tick=tick, part=0, pitch=60 + number, velocity=velocity)
+    keys = [(0, 48, 80), *((100 * i + at, 60 + i, velocity) for i in (1, 2, 3) for at, velocity in ((0, 80), (50, 0)))]
+    for tick, pitch, velocity in (*keys, (PHRASE_MS, 48, 0)):
+        await asyncio.sleep(max(0.0, begin + tick / 1000 - time.monotonic()))
+        await say(socket, type="note", tick=tick, part=0, pitch=pitch, velocity=velocity)
 
 
 async def test_a_phrase_is_answered(running: Running) -> None:
@@ -51,11 +50,11 @@ async def test_a_phrase_is_answered(running: Running) -> None:
         await play_phrase(socket)
         added, committed = dict[int, int](), set[int]()
         async with asyncio.timeout(PATIENCE_S):
-            while len(committed) < 3:
+            while not committed:
                 plan: Plan = await heard(socket, "plan")
                 added |= {note.id: note.tick for note in plan.add}
                 committed |= set(plan.commit)
-    assert min(added.values()) >= PHRASE_MS + SILENCE_MS - 10
+    assert min(added.values()) >= PHRASE_MS + SILENCE_MS
     assert committed <= added.keys()
 
 
