@@ -15,6 +15,7 @@ from model.evaluation.intervals import Interval, mean_interval
 from model.evaluation.passage import Passage, trimmed
 from model.evaluation.sets import FEWEST, SetReport, compare_sets
 from model.networks.perceiver import Perceiver
+from model.networks.perceiver_stream import PerceiverStream
 from model.tokens.performance import (
     END,
     SIZE,
@@ -54,16 +55,19 @@ class Extent:
     contexts: int  # so many of the network's contexts of each, from the beginning
     samples: int  # played from nothing, and as many humans
     tokens: int  # in each of them
+    streams: int  # held-out pieces that are streamed token by token, in both ways
 
 
-FULL: Final = Extent(pieces=None, contexts=2, samples=32, tokens=8192)
-QUICK: Final = Extent(pieces=6, contexts=1, samples=8, tokens=1024)
+FULL: Final = Extent(pieces=None, contexts=2, samples=32, tokens=8192, streams=8)
+QUICK: Final = Extent(pieces=6, contexts=1, samples=8, tokens=1024, streams=2)
+STREAMED: Final = 4  # windows of each of them; the first is the same in both ways
 
 
 @dataclass(frozen=True, slots=True)
 class SoloEvaluation:
     prediction: Mapping[str, Mapping[str, Interval]]  # split -> player -> nats per token, over pieces
     predicted: Mapping[str, int]  # split -> tokens
+    drift: Mapping[str, Interval]  # of streaming
     machine: Sequence[Passage]
     human: Sequence[Passage]
     sets: SetReport
@@ -88,11 +92,14 @@ def evaluate_solo(
         prediction[split], counts[split] = _prediction(
             network, rival, pieces, sizes, progress(f"NLL on {split}", len(pieces))
         )
+    streamed = spread(long, extent.streams)
+    drifts = _drift(network, streamed, progress("streaming", len(streamed)))
     human = [_passage(piece[1 : extent.tokens + 1].tolist()) for piece in spread(long, extent.samples)]
     machine = play(engine, len(human), extent.tokens, seed, progress("samples", len(human)))
     return SoloEvaluation(
         prediction,
         counts,
+        drifts,
         machine,
         human,
         compare_sets(human, machine),
@@ -135,6 +142,25 @@ def _nats(network: Perceiver, piece: Tokens, end: int, sizes: Sizes) -> Nats:
     asked_for = targets >= 0
     nats: Nats = functional.cross_entropy(logits[asked_for], targets[asked_for], reduction="none").double().numpy()
     return nats
+
+
+@torch.inference_mode()
+def _drift(network: Perceiver, pieces: Sequence[Tokens], progress: Callable[[], object]) -> dict[str, Interval]:
+    """What the rolling way of streaming costs beside the exact one, behind the first window of each piece."""
+    found = list[tuple[float, float, float]]()
+    latents = network.config.latents
+    for piece in pieces:
+        tokens = piece[: STREAMED * latents + 1].tolist()
+        exact, rolling = (PerceiverStream(network, is_rolling=is_rolling) for is_rolling in (False, True))
+        sums = torch.zeros(3, dtype=torch.float64)
+        for place in range(latents, len(tokens)):
+            new = tokens[len(exact) : place]
+            p, q = (functional.log_softmax(stream.append(new).double(), dim=-1) for stream in (exact, rolling))
+            sums += torch.stack((-p[tokens[place]], -q[tokens[place]], (p.exp() * (p - q)).sum()))
+        found.append(tuple((sums / (len(tokens) - latents)).tolist()))
+        progress()
+    names = ("exact, nats a token", "rolling, nats a token", "divergence of rolling from exact, nats")
+    return {name: mean_interval(list(values)) for name, values in zip(names, zip(*found, strict=True), strict=True)}
 
 
 # ---- music from nothing ------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from math import isnan
 from typing import Final
 
 from model.evaluation.intervals import Interval
-from model.evaluation.performances import FIVE_GRAM, GRAM, NETWORK, Extent, SoloEvaluation
+from model.evaluation.performances import FIVE_GRAM, GRAM, NETWORK, STREAMED, Extent, SoloEvaluation
 from model.evaluation.report import beside, sets_table, table
 
 ROLLS_FILE: Final = "rolls.png"
@@ -25,6 +25,10 @@ def solo_markdown(found: SoloEvaluation, *, name: str, seed: int, backend: str, 
         f"Nats per token of expressive piano, the first {extent.contexts} contexts of each piece, mean over pieces. "
         "The 5-gram has read the whole training split.",
         table(["split", "tokens", NETWORK, FIVE_GRAM], rows),
+        "## Streaming",
+        f"{extent.streams} held-out pieces token by token, {STREAMED} windows of each without the first, which is the "
+        "same in both ways: exact, which every engine plays, and rolling.",
+        table(["", "value"], [[name, str(each)] for name, each in found.drift.items()]),
         "## The set as a whole",
         f"{len(found.machine)} pieces of {extent.tokens} tokens from nothing, at temperature 1 and with no token left "
         "out, beside the first tokens of as many held-out humans; the human columns are real against real.",
@@ -44,6 +48,7 @@ def solo_figures(found: SoloEvaluation) -> dict[str, list[float]]:
         for split, players in found.prediction.items()
         for player, interval in players.items()
     }
+    figures |= {f"streaming/{name}": each for name, each in found.drift.items()}
     for who, closeness in (("machine", found.sets.machine), ("human", found.sets.human)):
         figures |= {f"overlap_area/{who}/{name}": each.overlap_area for name, each in closeness.items()}
         figures |= {f"kld/{who}/{name}": each.kld for name, each in closeness.items()}

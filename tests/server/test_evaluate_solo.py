@@ -35,6 +35,8 @@ def test_prediction_sets_and_repetition_are_told_beside_humans(
     assert "4 pieces of 100 tokens from nothing" in text
     found = json.loads(figures.read_text())
     assert found["nats_per_token/valid/5-gram"][0] < found["nats_per_token/valid/network"][0]  # which knows nothing
+    assert found["streaming/divergence of rolling from exact, nats"][0] > 0
+    assert found["streaming/exact, nats a token"][0] != found["streaming/rolling, nats a token"][0]
     assert 0 <= found["overlap_area/machine/mean"][0] <= 1
     assert sum(name.startswith("overlap_area/human/") for name in found) == 14
     for who in ("machine", "human"):
