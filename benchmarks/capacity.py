@@ -2,8 +2,9 @@
 
 A real server in a process of its own. `players_in_time`: so many at once, each asking for many notes, hear 99 % of them
 in time (`live_many`). `mb_each`: the slope of its memory over players who have just begun; `kv_mb_most`: what keys and
-values may add for each, with two full sequences. `pieces_per_minute`: of eight bars, while nobody plays. A server
-computes in one thread: one core.
+values may add for each, with two full sequences. `pieces_per_minute`: of eight bars, sixteen asked for at once, while
+nobody plays; `one_at_a_time`: the same pieces, each asked for when the one before is there, in turns with the former.
+A server computes in one thread: one core.
 
 Rows of servers are computed by `benchmarks/arrivals.py` from these figures. `--page FILE` writes all of it down.
 """
@@ -32,6 +33,8 @@ STEPS: Final = (0, 8, 16)  # players, when the memory is looked at
 NOTES: Final = 24
 PIECES: Final = 16
 BARS: Final = 8
+ROUNDS: Final = 2
+LOOK_S: Final = 0.02
 QUICK_S: Final = 5.0  # for each number of players
 FULL_S: Final = 30.0
 CITY: Final = (10, 100, 1_000, 10_000)  # players at once, in the mean
@@ -48,6 +51,7 @@ class Server:
     mb_each: float
     kv_mb_most: float
     pieces_per_minute: float
+    one_at_a_time: float
 
 
 def bench_capacity(*, quick: bool, json_file: Path | None, model: str = "small", page: Path | None = None) -> int:
@@ -95,7 +99,8 @@ A server computes in one thread, so a machine takes as many of them as it has co
   asks for less, or in `answer` or `trade`, leaves room for more.
 - `mb_empty`, `mb_each`: memory of a server without players, and for each who has begun to play; `kv_mb_most`: what the
   keys and values of a long set may add, two full sequences.
-- `pieces_per_minute`: of {BARS} bars over REST, while nobody plays.
+- `pieces_per_minute`: of {BARS} bars over REST, {PIECES} asked for at once, while nobody plays; `one_at_a_time`: the
+  same pieces, each asked for when the one before is there.
 
 ## A city
 
@@ -120,12 +125,14 @@ async def _server(address: str, players: int) -> Server:
             memory.append((count, rss_mb(numbers)))
     full = sample(numbers, "tradefours_kv_cache_capacity_bytes")
     sequences = sample(numbers, "tradefours_engine_sequences_capacity")
+    together, alone = await _pieces_per_minute(address)
     return Server(
         players_in_time=players,
         mb_empty=round(memory[0][1], 1),
         mb_each=round(slope(memory), 2),
         kv_mb_most=round(2 * full / sequences / 2**20, 3),
-        pieces_per_minute=round(await _pieces_per_minute(address), 1),
+        pieces_per_minute=round(together, 1),
+        one_at_a_time=round(alone, 1),
     )
 
 
@@ -141,16 +148,23 @@ async def _begin(stack: AsyncExitStack, address: str) -> None:
             return
 
 
-async def _pieces_per_minute(address: str) -> float:
+async def _pieces_per_minute(address: str) -> tuple[float, float]:
+    """All at once, and one at a time: in turns, so that a machine that slows down slows both."""
+    together = alone = 0.0
+    for first in range(0, PIECES * ROUNDS, PIECES):
+        together += await _written_s(address, first, PIECES)
+        alone += sum([await _written_s(address, seed, 1) for seed in range(first, first + PIECES)])
+    pieces = PIECES * ROUNDS
+    return 60 * pieces / together, 60 * pieces / alone
+
+
+async def _written_s(address: str, seed: int, pieces: int) -> float:
     began = monotonic()
-    asked = json.loads((await ask(address, "/v1/generations", _order())).body)
+    order = json.dumps({"bars": BARS, "variations": pieces, "seed": seed}).encode()
+    asked = json.loads((await ask(address, "/v1/generations", order)).body)
     while asked["status"] not in ("succeeded", "failed"):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(LOOK_S)
         asked = json.loads((await ask(address, f"/v1/generations/{asked['id']}")).body)
     if asked["status"] == "failed":
         raise TradefoursError(f"expected pieces, got: {asked['reason']}")
-    return 60 * PIECES / (monotonic() - began)
-
-
-def _order() -> bytes:
-    return json.dumps({"bars": BARS, "variations": PIECES}).encode()
+    return monotonic() - began

@@ -11,7 +11,9 @@ from benchmarks.arrivals import refused_share, servers_needed
 from benchmarks.capacity import Server, bench_capacity, city, slope
 from tests.server.running import run_server
 
-SERVER = Server(players_in_time=4, mb_empty=256.0, mb_each=16.0, kv_mb_most=8.0, pieces_per_minute=60.0)
+SERVER = Server(
+    players_in_time=4, mb_empty=256.0, mb_each=16.0, kv_mb_most=8.0, pieces_per_minute=60.0, one_at_a_time=30.0
+)
 
 
 def erlang(places: int, players: float) -> float:
@@ -70,6 +72,7 @@ def test_the_page_says_what_was_measured_on_a_real_server(monkeypatch: pytest.Mo
     assert found["players_in_time"] == 4
     assert found["kv_mb_most"] > 0
     assert found["pieces_per_minute"] > 0
+    assert found["one_at_a_time"] > 0
     assert f"| {found['mb_empty']:.2f} |" in page.read_text()
     assert "network `fake`" in page.read_text()
     assert asked[0][1]["environ"]["TRADEFOURS_GENERATIONS"], "a measurement keeps nothing in the user's own folder"
