@@ -59,7 +59,7 @@ class Extent:
 
 
 FULL: Final = Extent(pieces=None, contexts=2, samples=32, tokens=8192, streams=8)
-QUICK: Final = Extent(pieces=6, contexts=1, samples=8, tokens=1024, streams=2)
+QUICK: Final = Extent(pieces=4, contexts=1, samples=8, tokens=1024, streams=2)
 STREAMED: Final = 4  # windows of each of them; the first is the same in both ways
 
 
@@ -136,7 +136,8 @@ def token_nats(network: Perceiver, piece: Tokens, sizes: Sizes) -> list[tuple[Pl
 
 @torch.inference_mode()
 def _nats(network: Perceiver, piece: Tokens, end: int, sizes: Sizes) -> Nats:
-    each = crop(piece, end, sizes)
+    known = min(sizes.context, max(sizes.latents, end - 1))  # what nothing is before need not be padded
+    each = crop(piece, end, Sizes(sizes.latents, known))
     inputs, targets = torch.from_numpy(each.inputs)[None], torch.from_numpy(each.targets)
     logits = network(inputs, latents=sizes.latents, pads=torch.tensor([each.pads]))[0]
     asked_for = targets >= 0
