@@ -17,7 +17,7 @@ from builder import has_compiler, zig
 
 SOURCE = Path("model/engine/native/source")
 # GCC 12 takes the unset halves of its own AVX-512 functions for a mistake of ours; Clang has no such warning.
-QUIET = ["-Wno-maybe-uninitialized", "-Wno-unknown-warning-option"]
+QUIET = ["-Wno-maybe-uninitialized", "-Wno-uninitialized", "-Wno-unknown-warning-option"]
 PATHS = {  # machine -> kernels -> kind of compiler -> flags
     "x86_64": {
         "avx2": {"unix": ["-mavx2", "-mfma"], "msvc": ["/arch:AVX2"]},

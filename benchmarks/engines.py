@@ -42,16 +42,17 @@ class Backend:
 
     name: str
     weight_bytes: float  # of one weight, its share of the scales included
-    kv_bytes: int  # of one number in the cache
+    kv_bytes: float  # of one number in the cache, likewise
     make: Callable[[Decoder, int], AnyEngine]  # network, the most sequences
 
 
 TORCH: Final = Backend("torch f32", 4, 4, lambda net, most: TorchEngine(net, threads=1, max_sequences=most))
 CUDA: Final = Backend("cuda bf16", 2, 2, lambda net, most: CudaEngine(net, max_sequences=most))
 INT8: Final = 1 + 4 / 64  # a byte, and its share of a scale
+INT8_KV: Final = 1 + 4 / 48  # a scale for each head of `small`
 
 
-def native(weights: Format, weight_bytes: float, cache: Format, kv_bytes: int) -> Backend:
+def native(weights: Format, weight_bytes: float, cache: Format, kv_bytes: float) -> Backend:
     def make(network: Decoder, most: int) -> NativeEngine:
         return NativeEngine(network, weights=weights, cache=cache, max_sequences=most)
 
@@ -66,7 +67,7 @@ def our_backends(on: On = On.PROCESSOR, *, all_formats: bool = False) -> list[Ba
         library()
     except NativeUnavailable:
         return [TORCH]
-    int8, bf16 = native(Format.INT8, INT8, Format.BF16, 2), native(Format.BF16, 2, Format.BF16, 2)
+    int8, bf16 = native(Format.INT8, INT8, Format.INT8, INT8_KV), native(Format.BF16, 2, Format.BF16, 2)
     return [int8, bf16, native(Format.F32, 4, Format.F32, 4), TORCH] if all_formats else [int8, TORCH]
 
 

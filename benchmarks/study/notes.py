@@ -67,7 +67,7 @@ def chord(way: str, config: NetworkConfig, context: int) -> Slice:
 def bytes_per_note(way: str, config: NetworkConfig) -> int:
     """Of the cache, for each note of the chord: `pooled` holds one word where the others hold tokens, and less of it
     in its last layer, whose tokens it needs no longer when their note is written."""
-    per_layer = 2 * config.kv_heads * config.head_size * TORCH.kv_bytes
+    per_layer = int(2 * config.kv_heads * config.head_size * TORCH.kv_bytes)
     if way == POOLED:
         return per_layer * (config.layers - 1)
     return per_layer * config.layers * CHORD // NOTES

@@ -20,7 +20,7 @@ class Format(IntEnum):
 
     F32 = 0
     BF16 = 1
-    INT8 = 2  # weights only: groups of 64 share a scale
+    INT8 = 2  # weights: groups of 64 share a scale; in the cache a key or a value has one of its own
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -72,19 +72,17 @@ def tensors_of(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.float().cpu().contiguous() for name, tensor in network.state_dict().items()}
 
 
-def _check(config: NetworkConfig, cache: Format) -> None:
-    if cache is Format.INT8:
-        raise NativeUnavailable("expected a cache in f32 or bf16, got int8")
+def _check(config: NetworkConfig) -> None:
     inner = config.heads * config.head_size
-    if config.head_size % 16 or config.width % 64 or inner % 64 or config.hidden % 64:
+    if config.head_size % 16 or config.head_size > 256 or config.width % 64 or inner % 64 or config.hidden % 64:
         raise NativeUnavailable(
-            f"expected heads of a multiple of 16 and layers of a multiple of 64 numbers, got {config}"
+            f"expected heads of a multiple of 16, at most 256, and layers of a multiple of 64 numbers, got {config}"
         )
 
 
 def shape_of(config: NetworkConfig, weights: Format, cache: Format) -> CShape:
     """Raises NativeUnavailable for what the library does not compute."""
-    _check(config, cache)
+    _check(config)
     return CShape(
         sharing=list(Sharing).index(config.sharing),
         layers=config.layers,

@@ -44,7 +44,7 @@ class NativeEngine:
         network: AnyNetwork,
         *,
         weights: Format = Format.INT8,
-        cache: Format = Format.BF16,
+        cache: Format = Format.INT8,
         max_sequences: int = 8,
         path: str | None = None,
     ) -> None:

@@ -176,6 +176,45 @@ int check_products(const Kernels& kernels) {
     return wrong;
 }
 
+// A tile of queries over two spans, against attention written out. Tolerances are those of numbers around 1 in so many bits.
+int check_attention(const Kernels& kernels, Format format, double tolerance) {
+    constexpr int kSize = 48, kTokens = 3 * kBlock;
+    std::normal_distribution<float> bell(0, 1);
+    const size_t bytes = kTokens / kBlock * cache_block_bytes(format, kSize);
+    const Memory memory(2 * bytes), room(kTile * 2 * kTokens * sizeof(float));
+    uint8_t *keys = memory.data(), *values = keys + bytes;
+    float key[kTokens][kSize], value[kTokens][kSize], query[kTile][kSize], out[kTile][kSize];
+    for (int t = 0; t < kTokens; t++) {
+        for (int d = 0; d < kSize; d++) key[t][d] = bell(dice), value[t][d] = bell(dice);
+        write_key(kernels, format, keys, t, key[t], kSize);
+        write_value(kernels, format, values, t, value[t], kSize);
+    }
+    Query tile[kTile];
+    for (int i = 0; i < kTile; i++) {
+        for (float& x : query[i]) x = bell(dice) / 3;
+        tile[i] = {query[i], out[i], nullptr, {{20 + i, 40 + i}, {0, i ? 5 * i : 0}}};
+    }
+    const Span spans[kSpans] = {{keys, values, nullptr}, {keys, values, nullptr}};
+    int wrong = 0;
+    for (int n = 1; n <= kTile; n++) {
+        kernels.attend(spans, kSpans, tile, n, kSize, format, room.as<float>(), 2 * kTokens);
+        for (int i = 0; i < n; i++) {
+            double total = 0, sums[kSize] = {};
+            for (const Reach& reach : tile[i].reach)
+                for (int t = reach.begin; t < reach.end; t++) {
+                    double score = 0;
+                    for (int d = 0; d < kSize; d++) score += static_cast<double>(query[i][d]) * key[t][d];
+                    const double share = std::exp(score);
+                    total += share;
+                    for (int d = 0; d < kSize; d++) sums[d] += share * value[t][d];
+                }
+            for (int d = 0; d < kSize; d++) wrong += !(std::fabs(out[i][d] - sums[d] / total) < tolerance);
+        }
+    }
+    if (wrong) std::printf("%s, cache %d: %d numbers of attention are off\n", kernels.name, static_cast<int>(format), wrong);
+    return wrong;
+}
+
 int check_draws() {
     std::vector<float> logits(kVocabulary);
     for (float& x : logits) x = static_cast<float>(roll(-40, 40)) / 10;
@@ -197,15 +236,21 @@ int check_draws() {
 int main(int, char** arguments) {
     const int steps = std::atoi(arguments[1]);
     int wrong = check_draws();
-    for (const Kernels* kernels : paths()) wrong += check_products(*kernels);
+    for (const Kernels* kernels : paths()) {
+        wrong += check_products(*kernels);
+        wrong += check_attention(*kernels, Format::f32, 1e-5);
+        wrong += check_attention(*kernels, Format::bf16, 0.02);
+        wrong += check_attention(*kernels, Format::int8, 0.03);
+    }
     for (int sharing = 0; sharing <= static_cast<int>(Sharing::partitioned); sharing++) {
         const std::pair<Format, Format> formats[] = {
-            {Format::f32, Format::f32}, {Format::bf16, Format::bf16}, {Format::int8, Format::bf16}};
+            {Format::f32, Format::f32}, {Format::bf16, Format::bf16}, {Format::f32, Format::int8}, {Format::int8, Format::int8}};
         for (const auto& [weights, cache] : formats) {
             const RandomNetwork network(static_cast<Sharing>(sharing), weights, cache);
-            // Rounding keys to bf16 falls differently when a sum differs in its last bit; AVX2 rounds activations
-            // to 7 bits and the others to 8, whose products check_products holds to.
-            const double tolerance = weights == Format::int8 ? 0.35 : cache == Format::bf16 ? 0.02 : 1e-4;
+            // Rounding keys falls differently when a sum differs in its last bit; AVX2 rounds activations and queries
+            // to 7 bits and the others to 8. check_products and check_attention hold to what they then compute.
+            const double tolerance =
+                weights == Format::int8 ? 0.35 : cache == Format::int8 ? 0.1 : cache == Format::bf16 ? 0.02 : 1e-4;
             for (const Kernels* kernels : paths()) {
                 char what[80];
                 std::snprintf(what, sizeof what, "%s, sharing %d, weights %d, cache %d", kernels->name, sharing,

@@ -16,7 +16,7 @@ from model.networks.config import Sharing
 from model.registry import load
 from tests.model.random_networks import random_network, random_tokens
 
-FORMATS = ((Format.F32, Format.F32), (Format.BF16, Format.BF16), (Format.INT8, Format.BF16))  # weights, cache
+FORMATS = ((Format.F32, Format.F32), (Format.BF16, Format.BF16), (Format.INT8, Format.INT8))  # weights, cache
 
 try:
     PATHS = paths()

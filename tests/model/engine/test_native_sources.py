@@ -32,7 +32,7 @@ def needed(*programs: str) -> None:
 
 def build(compiler: str, sources: dict[str, list[str]], flags: Sequence[str], folder: Path) -> Path:
     """Each source with its own flags, side by side, then all of them into one program."""
-    common = [compiler, "-std=c++17", f"-I{SOURCE}", *flags]
+    common = [compiler, "-std=c++17", "-ffp-contract=off", f"-I{SOURCE}", *flags]
     running = [
         subprocess.Popen([*common, *own, "-c", str(SOURCE / name), "-o", str(folder / f"{name}.o")])
         for name, own in sources.items()

@@ -23,7 +23,8 @@ int Shape::kv_heads() const {
 Sequence::Sequence(const Shape& shape)
     : layers(shape.layers),
       stores(shape.kv_heads() + (shape.is(Sharing::partitioned) ? shape.groups : 0)),
-      store_bytes(rounded_up(shape.context, kBlock) * shape.head_size * number_bytes(static_cast<Format>(shape.cache))),
+      block_bytes(cache_block_bytes(static_cast<Format>(shape.cache), shape.head_size)),
+      store_bytes(rounded_up(shape.context, kBlock) / kBlock * block_bytes),
       memory(std::make_shared<Memory>(store_bytes * 2 * stores * layers)),
       attributes(shape.context + kBlock) {
     if (shape.is(Sharing::partitioned)) owned.assign(shape.groups, std::vector<int32_t>(shape.context + 1));
@@ -33,12 +34,11 @@ std::unique_ptr<Cache> Decoder::fork(const Cache& cache) const {
     const Sequence& from = static_cast<const Sequence&>(cache);
     auto copy = std::make_unique<Sequence>(from);
     copy->memory = std::make_shared<Memory>(from.memory->bytes());
-    const size_t row_bytes = shape.head_size * number_bytes(static_cast<Format>(shape.cache));
     for (int l = 0; l < from.layers; l++)
         for (int s = 0; s < from.stores; s++) {
             const int own = s - shape.kv_heads();
             const int tokens = own < 0 ? from.length : from.owned[own][from.length];
-            const size_t bytes = rounded_up(tokens, kBlock) * row_bytes;
+            const size_t bytes = rounded_up(tokens, kBlock) / kBlock * from.block_bytes;
             std::memcpy(copy->keys(l, s), from.keys(l, s), bytes);
             std::memcpy(copy->values(l, s), from.values(l, s), bytes);
         }
@@ -166,11 +166,11 @@ void Decoder::write(int l, const Row& row, int position, const float* kv) {
     const int size = shape.head_size, heads = shape.kv_heads();
     Sequence& sequence = sequence_of(row);
     for (int h = 0; h < heads; h++, kv += 2 * size) {
-        write_key(format, sequence.keys(l, h), position, kv, size);
-        write_value(format, sequence.values(l, h), position, kv + size, size);
+        write_key(bench_.kernels, format, sequence.keys(l, h), position, kv, size);
+        write_value(bench_.kernels, format, sequence.values(l, h), position, kv + size, size);
         if (!sequence.owned.empty() && sequence.owned[h][position + 1] > sequence.owned[h][position]) {
-            write_key(format, sequence.keys(l, heads + h), sequence.owned[h][position], kv, size);
-            write_value(format, sequence.values(l, heads + h), sequence.owned[h][position], kv + size, size);
+            write_key(bench_.kernels, format, sequence.keys(l, heads + h), sequence.owned[h][position], kv, size);
+            write_value(bench_.kernels, format, sequence.values(l, heads + h), sequence.owned[h][position], kv + size, size);
         }
     }
 }

@@ -42,7 +42,7 @@ struct Sequence : Cache {
     size_t bytes() const override { return memory->bytes(); }
 
     int layers, stores;
-    size_t store_bytes;
+    size_t block_bytes, store_bytes;
     std::shared_ptr<Memory> memory;
     std::vector<uint8_t> attributes;         // of each token; a block more than the context
     std::vector<std::vector<int32_t>> owned;  // partitioned: [group][t] = tokens before t in the group's own store

@@ -11,8 +11,16 @@ constexpr int kBlock = 16;
 constexpr int kGroup = 64;  // int8 weights and activations share a scale in groups of so many columns
 constexpr int kTile = 4;    // the most rows, or queries, that one pass over a block serves
 constexpr int kSpans = 2;
+constexpr int kMostHeadSize = 256;
+constexpr int kShareTop = 127;  // of a rounded share: two of its products with a value fit 16 bits
 
 enum class Format : int32_t { f32, bf16, int8 };
+
+// Of 16 tokens' keys, or values. int8 has 16 scales before them.
+constexpr size_t cache_block_bytes(Format format, int head_size) {
+    const size_t numbers = static_cast<size_t>(kBlock) * head_size;
+    return format == Format::f32 ? 4 * numbers : format == Format::bf16 ? 2 * numbers : numbers + kBlock * sizeof(float);
+}
 
 // A matrix in blocks of 16 rows; both sides are padded with zeros.
 struct Packed {
@@ -48,7 +56,9 @@ struct Query {
 struct Kernels {
     const char* name;
     int activation_bias;  // is added to rounded activations; packed weights know what that adds to a sum
+    int key_bias;         // is added to the rounded keys of an int8 cache
 
+    float (*round)(const float* x, int n, int top, int bias, uint8_t* to);  // returns the scale
     void (*round_row)(const Activations&, int row);
     // out[row * stride + r - first] = matrix row r . activations row, for r of first..last, row of rows[0..n).
     void (*multiply)(const Packed&, int first, int last, const Activations&, const int* rows, int n, float* out,

@@ -12,4 +12,4 @@ namespace {
 #include "kernels_impl.h"
 }  // namespace
 
-const Kernels avx512_kernels = {"avx512", kBias, round_row, multiply, attend, normalise, turn, gate, add};
+const Kernels avx512_kernels = {"avx512", kBias, kKeyBias, round, round_row, multiply, attend, normalise, turn, gate, add};

@@ -127,194 +127,29 @@ void multiply(const Packed& m, int first, int last, const Activations& in, const
     }
 }
 
+// Numbers as bytes: to[i] = x[i] / the scale that is returned, from -top to top, and `bias` more. n: a multiple of 16.
+float round(const float* x, int n, int top, int bias, uint8_t* to) {
+    Floats most = broadcast(0);
+    for (int i = 0; i < n; i += kLanes) most = max(most, magnitude(load(x + i)));
+    const float largest_one = largest(most);
+    const Floats inverse = broadcast(largest_one > 0 ? static_cast<float>(top) / largest_one : 0);
+    for (int i = 0; i < n; i += kBlock) {
+        float near[kBlock];
+        for (int v = 0; v < kBlock; v += kLanes) store(near + v, nearest(load(x + i + v) * inverse));
+        for (int k = 0; k < kBlock; k++) to[i + k] = static_cast<uint8_t>(static_cast<int32_t>(near[k]) + bias);
+    }
+    return largest_one / static_cast<float>(top);
+}
+
 void round_row(const Activations& in, int row) {
     const int groups = in.columns / kGroup;
     for (int g = row * groups; g < (row + 1) * groups; g++) {
-        const float* x = in.values + static_cast<size_t>(g) * kGroup;
-        uint8_t* to = in.rounded + static_cast<size_t>(g) * kGroup;
-        Floats most = broadcast(0);
-        for (int i = 0; i < kGroup; i += kLanes) most = max(most, magnitude(load(x + i)));
-        const float top = largest(most), inverse = top > 0 ? kTop / top : 0;
-        float near[kGroup];
-        for (int i = 0; i < kGroup; i += kLanes) store(near + i, nearest(load(x + i) * broadcast(inverse)));
-        for (int i = 0; i < kGroup; i++) to[i] = static_cast<uint8_t>(static_cast<int32_t>(near[i]) + kBias);
-        in.scales[g] = top / kTop;
+        const size_t at = static_cast<size_t>(g) * kGroup;
+        in.scales[g] = round(in.values + at, kGroup, kTop, kBias, in.rounded + at);
     }
 }
 
-// ---- attention: N queries over keys and values that they share ----------------------------------------------------
-
-// f32: keys as [block][dimension][16 tokens], values as [token][dimension].
-struct CacheF32 {
-    template <int B, int N>  // B blocks
-    static void score(const void* keys, int block, int size, const Query* queries, Floats (&sums)[B][N][kVectors]) {
-        const float* k = static_cast<const float*>(keys) + static_cast<size_t>(block) * kBlock * size;
-        for (int d = 0; d < size; d++, k += kBlock)
-            for (int i = 0; i < N; i++) {
-                const Floats q = broadcast(queries[i].vector[d]);
-                for (int b = 0; b < B; b++)
-                    for (int v = 0; v < kVectors; v++)
-                        sums[b][i][v] = fma(load(k + b * kBlock * size + v * kLanes), q, sums[b][i][v]);
-            }
-    }
-
-    template <int N, int W>  // W vectors of dimensions from `d` on
-    static void mix(const void* values, int block, int size, int d, const float* const* shares, Floats (&sums)[N][W]) {
-        const float* from = static_cast<const float*>(values) + static_cast<size_t>(block) * kBlock * size + d;
-        for (int t = 0; t < kBlock; t++, from += size)
-            for (int i = 0; i < N; i++) {
-                const Floats share = broadcast(shares[i][t]);
-                for (int w = 0; w < W; w++) sums[i][w] = fma(load(from + w * kLanes), share, sums[i][w]);
-            }
-    }
-};
-
-// bf16: keys as [block][pair of dimensions][16 tokens][2], values as [pair of tokens][dimension][2].
-struct CacheBf16 {
-    // W vectors of pairs from `p` on, weighed by two factors for each of N rows.
-    template <int N, int W, class Factor>
-    static void add_pair(const uint16_t* p, Factor factor, Floats (&sums)[N][W]) {
-        Floats first[W], second[W];
-        for (int w = 0; w < W; w++) first[w] = first_of_pairs(p + 2 * w * kLanes);
-        for (int w = 0; w < W; w++) second[w] = second_of_pairs(p + 2 * w * kLanes);
-        for (int i = 0; i < N; i++) {
-            const Floats a = broadcast(factor(i)[0]), b = broadcast(factor(i)[1]);
-            for (int w = 0; w < W; w++) sums[i][w] = fma(first[w], a, sums[i][w]);
-            for (int w = 0; w < W; w++) sums[i][w] = fma(second[w], b, sums[i][w]);
-        }
-    }
-
-    template <int B, int N>
-    static void score(const void* keys, int block, int size, const Query* queries, Floats (&sums)[B][N][kVectors]) {
-        const uint16_t* k = static_cast<const uint16_t*>(keys) + static_cast<size_t>(block) * kBlock * size;
-        for (int d = 0; d < size; d += 2, k += 2 * kBlock)
-            for (int b = 0; b < B; b++)
-                add_pair(k + b * kBlock * size, [&](int i) { return queries[i].vector + d; }, sums[b]);
-    }
-
-    template <int N, int W>
-    static void mix(const void* values, int block, int size, int d, const float* const* shares, Floats (&sums)[N][W]) {
-        const uint16_t* from = static_cast<const uint16_t*>(values) + static_cast<size_t>(block) * kBlock * size + 2 * d;
-        for (int t = 0; t < kBlock; t += 2, from += 2 * size)
-            add_pair(from, [&](int i) { return shares[i] + t; }, sums);
-    }
-};
-
-struct Blocks { int first, last; };  // those of a span that any of the queries sees
-
-template <int N>
-Blocks blocks_of(const Query* queries, int span) {
-    int begin = INT_MAX, end = 0;
-    for (int i = 0; i < N; i++) {
-        const Reach reach = queries[i].reach[span];
-        if (reach.begin >= reach.end) continue;
-        begin = std::min(begin, reach.begin);
-        end = std::max(end, reach.end);
-    }
-    return end ? Blocks{begin / kBlock, (end + kBlock - 1) / kBlock} : Blocks{0, 0};
-}
-
-// A block's scores as one query has them: leaned, and nothing outside its reach.
-inline void edit(float* scores, int block, Reach reach, const float* lean, const uint8_t* attributes) {
-    const int start = block * kBlock;
-    if (lean)
-        for (int t = 0; t < kBlock; t++) scores[t] += lean[attributes[start + t]];
-    if (start >= reach.begin && start + kBlock <= reach.end) return;
-    for (int t = 0; t < kBlock; t++)
-        if (start + t < reach.begin || start + t >= reach.end) scores[t] = kLowest;
-}
-
-// Scores to shares, in place. Returns one over their sum.
-inline float soften(float* scores, size_t n) {
-    Floats top = broadcast(kLowest);
-    for (size_t t = 0; t < n; t += kLanes) top = max(top, load(scores + t));
-    top = broadcast(largest(top));
-    Floats total = broadcast(0);
-    const Floats least = exponential(broadcast(kLowest));  // what is not seen gets nothing at all
-    for (size_t t = 0; t < n; t += kLanes) {
-        const Floats share = exponential(load(scores + t) - top) - least;
-        store(scores + t, share);
-        total = total + share;
-    }
-    return 1 / sum(total);
-}
-
-template <class Cache, int N, int W>
-void mix_spans(const Span* spans, int count, const Query* queries, int size, float* scores, size_t room,
-               const float* inverse) {
-    for (int d = 0; d < size; d += W * kLanes) {
-        Floats sums[N][W];
-        for (auto& row : sums)
-            for (auto& s : row) s = broadcast(0);
-        size_t at = 0;
-        for (int s = 0; s < count; s++) {
-            const Blocks blocks = blocks_of<N>(queries, s);
-            for (int b = blocks.first; b < blocks.last; b++, at += kBlock) {
-                const float* shares[N];
-                for (int i = 0; i < N; i++) shares[i] = scores + i * room + at;
-                Cache::mix(spans[s].values, b, size, d, shares, sums);
-            }
-        }
-        for (int i = 0; i < N; i++)
-            for (int w = 0; w < W; w++) store(queries[i].out + d + w * kLanes, sums[i][w] * broadcast(inverse[i]));
-    }
-}
-
-// As many dimensions at once as registers hold sums: each share is then fetched once for all of them.
-template <class Cache, int N, int W = 6, class... Rest>
-void mix_widest(int size, Rest... rest) {
-    if constexpr (W == 1 || N * W <= kSums)
-        if (size % (W * kLanes) == 0) return mix_spans<Cache, N, W>(rest...);
-    if constexpr (W > 1) mix_widest<Cache, N, W - 1>(size, rest...);
-}
-
-template <class Cache, int B, int N>  // B blocks from `block` on
-void score_blocks(const Span& span, int s, int block, const Query* queries, int size, float* scores, size_t room) {
-    Floats sums[B][N][kVectors];
-    for (auto& each : sums)
-        for (auto& row : each)
-            for (auto& sum : row) sum = broadcast(0);
-    Cache::score(span.keys, block, size, queries, sums);
-    for (int b = 0; b < B; b++)
-        for (int i = 0; i < N; i++) {
-            float* to = scores + i * room + b * kBlock;
-            for (int v = 0; v < kVectors; v++) store(to + v * kLanes, sums[b][i][v]);
-            edit(to, block + b, queries[i].reach[s], queries[i].lean, span.attributes);
-        }
-}
-
-// What a query finds does not depend on who shares its tile: each of its sums has one order.
-template <class Cache, int N>
-void attend_tile(const Span* spans, int count, const Query* queries, int size, float* scores, size_t room) {
-    constexpr int kAtOnce = std::max(1, 8 / (N * kVectors));  // sums side by side hide the latency of an addition
-    size_t seen = 0;
-    for (int s = 0; s < count; s++) {
-        const Blocks blocks = blocks_of<N>(queries, s);
-        int b = blocks.first;
-        for (; blocks.last - b >= kAtOnce; b += kAtOnce, seen += kAtOnce * kBlock)
-            score_blocks<Cache, kAtOnce, N>(spans[s], s, b, queries, size, scores + seen, room);
-        for (; b < blocks.last; b++, seen += kBlock)
-            score_blocks<Cache, 1, N>(spans[s], s, b, queries, size, scores + seen, room);
-    }
-    float inverse[N];
-    for (int i = 0; i < N; i++) inverse[i] = soften(scores + i * room, seen);
-    mix_widest<Cache, N>(size, spans, count, queries, size, scores, room, inverse);
-}
-
-template <class Cache>
-void attend_as(const Span* spans, int count, const Query* queries, int n, int size, float* scores, size_t room) {
-    for (; n >= 4; n -= 4, queries += 4) attend_tile<Cache, 4>(spans, count, queries, size, scores, room);
-    for (; n >= 2; n -= 2, queries += 2) attend_tile<Cache, 2>(spans, count, queries, size, scores, room);
-    for (; n >= 1; n -= 1, queries += 1) attend_tile<Cache, 1>(spans, count, queries, size, scores, room);
-}
-
-void attend(const Span* spans, int count, const Query* queries, int n, int size, Format format, float* scores,
-            size_t room) {
-    if (format == Format::f32)
-        attend_as<CacheF32>(spans, count, queries, n, size, scores, room);
-    else
-        attend_as<CacheBf16>(spans, count, queries, n, size, scores, room);
-}
+#include "attention_impl.h"
 
 // ---- along a row ---------------------------------------------------------------------------------------------------
 

@@ -12,4 +12,4 @@ namespace {
 #include "kernels_impl.h"
 }  // namespace
 
-const Kernels neon_kernels = {"neon", kBias, round_row, multiply, attend, normalise, turn, gate, add};
+const Kernels neon_kernels = {"neon", kBias, kKeyBias, round, round_row, multiply, attend, normalise, turn, gate, add};

@@ -10,4 +10,4 @@ namespace {
 #include "kernels_impl.h"
 }  // namespace
 
-const Kernels plain_kernels = {"plain", kBias, round_row, multiply, attend, normalise, turn, gate, add};
+const Kernels plain_kernels = {"plain", kBias, kKeyBias, round, round_row, multiply, attend, normalise, turn, gate, add};

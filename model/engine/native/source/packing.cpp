@@ -70,22 +70,35 @@ void pack_block(Format format, const float* const* rows, int columns, int bias, 
     }
 }
 
-void write_key(Format format, uint8_t* keys, int at, const float* key, int size) {
-    const size_t block = static_cast<size_t>(at / kBlock) * kBlock * size, t = at % kBlock;
+void write_key(const Kernels& kernels, Format format, uint8_t* keys, int at, const float* key, int size) {
+    uint8_t* block = keys + at / kBlock * cache_block_bytes(format, size);
+    const int t = at % kBlock;
     if (format == Format::f32) {
-        float* to = reinterpret_cast<float*>(keys) + block + t;
+        float* to = reinterpret_cast<float*>(block) + t;
         for (int d = 0; d < size; d++) to[d * kBlock] = key[d];
-    } else {
-        uint16_t* to = reinterpret_cast<uint16_t*>(keys) + block + 2 * t;
+    } else if (format == Format::bf16) {
+        uint16_t* to = reinterpret_cast<uint16_t*>(block) + 2 * t;
         for (int d = 0; d < size; d++) to[d / 2 * 2 * kBlock + d % 2] = to_bf16(key[d]);
+    } else {
+        uint8_t rounded[kMostHeadSize];
+        reinterpret_cast<float*>(block)[t] = kernels.round(key, size, 127, kernels.key_bias, rounded);
+        uint8_t* to = block + kBlock * sizeof(float) + 4 * t;
+        for (int d = 0; d < size; d += 4) std::memcpy(to + d * kBlock, rounded + d, 4);
     }
 }
 
-void write_value(Format format, uint8_t* values, int at, const float* value, int size) {
+void write_value(const Kernels& kernels, Format format, uint8_t* values, int at, const float* value, int size) {
+    uint8_t* block = values + at / kBlock * cache_block_bytes(format, size);
+    const int t = at % kBlock;
     if (format == Format::f32) {
-        std::memcpy(reinterpret_cast<float*>(values) + static_cast<size_t>(at) * size, value, size * sizeof(float));
-    } else {
-        uint16_t* to = reinterpret_cast<uint16_t*>(values) + static_cast<size_t>(at / 2) * 2 * size + at % 2;
+        std::memcpy(reinterpret_cast<float*>(block) + t * size, value, size * sizeof(float));
+    } else if (format == Format::bf16) {
+        uint16_t* to = reinterpret_cast<uint16_t*>(block) + t / 2 * 2 * size + t % 2;
         for (int d = 0; d < size; d++) to[2 * d] = to_bf16(value[d]);
+    } else {
+        uint8_t rounded[kMostHeadSize];
+        reinterpret_cast<float*>(block)[t] = kernels.round(value, size, 127, 0, rounded);
+        uint8_t* to = block + kBlock * sizeof(float) + t / 4 * 4 * size + t % 4;
+        for (int d = 0; d < size; d++) to[4 * d] = rounded[d];
     }
 }

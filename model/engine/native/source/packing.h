@@ -27,6 +27,5 @@ size_t packed_bytes(Format, int rows, int columns);
 void pack_block(Format, const float* const* rows, int columns, int bias, uint8_t* to);
 
 // One token's key or value of one head into a cache's store.
-void write_key(Format, uint8_t* keys, int at, const float* key, int size);
-void write_value(Format, uint8_t* values, int at, const float* value, int size);
-inline size_t number_bytes(Format cache) { return cache == Format::f32 ? 4 : 2; }
+void write_key(const Kernels&, Format, uint8_t* keys, int at, const float* key, int size);
+void write_value(const Kernels&, Format, uint8_t* values, int at, const float* value, int size);

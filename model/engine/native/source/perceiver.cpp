@@ -27,8 +27,7 @@ Decoder stack_of(const PerceiverShape& shape, const float* embedding, const floa
 Ring::Ring(const PerceiverShape& shape, int sees)
     : reach(sees),
       slots(static_cast<int>(rounded_up(sees + shape.stack.context, kBlock))),
-      store_bytes(static_cast<size_t>(slots) * shape.stack.head_size *
-                  number_bytes(static_cast<Format>(shape.stack.cache))),
+      store_bytes(slots / kBlock * cache_block_bytes(static_cast<Format>(shape.stack.cache), shape.stack.head_size)),
       memory(std::make_shared<Memory>(2 * store_bytes * shape.stack.heads)) {}
 
 Stream::Stream(const PerceiverShape& shape) : stack(shape.stack) {
@@ -85,7 +84,7 @@ std::unique_ptr<Cache> Perceiver::fork(const Cache& cache) const {
         const Ring source = ring;
         ring.memory = std::make_shared<Memory>(source.memory->bytes());
         const int written = std::min(source.slots, source.known);  // from slot 0 on
-        const size_t bytes = rounded_up(written, kBlock) * (source.store_bytes / source.slots);
+        const size_t bytes = rounded_up(written, kBlock) / kBlock * (source.store_bytes / (source.slots / kBlock));
         for (int h = 0; h < shape_.stack.heads; h++) {
             std::memcpy(ring.keys(h), source.keys(h), bytes);
             std::memcpy(ring.values(h), source.values(h), bytes);
@@ -170,8 +169,8 @@ void Perceiver::remember(int c, const Row* rows, int n) {
         float* key = projected_ + static_cast<size_t>(j) * 2 * inner_;
         for (int h = 0; h < shape_.stack.heads; h++, key += size_) {
             bench_.kernels.turn(key, cos_ + fresh[j] * half, sin_ + fresh[j] * half, half, 1);
-            write_key(cache_, ring.keys(h), slot, key, size_);
-            write_value(cache_, ring.values(h), slot, key + inner_, size_);
+            write_key(bench_.kernels, cache_, ring.keys(h), slot, key, size_);
+            write_value(bench_.kernels, cache_, ring.values(h), slot, key + inner_, size_);
         }
     }
 }

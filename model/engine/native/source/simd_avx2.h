@@ -4,6 +4,8 @@ constexpr int kLanes = 8;
 // The product instruction takes one side without a sign, and adds two products in 16 bits: 2 * 127 * 127 is the most.
 constexpr int kTop = 63;    // of a rounded activation
 constexpr int kBias = 64;   // added to it
+constexpr int kQueryTop = 64;  // of a rounded query: 2 * 255 * 64 is the most
+constexpr int kKeyBias = 128;  // added to a rounded key, which here is the side without a sign
 
 struct Floats { __m256 v; };
 struct Ints { __m256i v; };
@@ -36,6 +38,7 @@ inline Floats second_of_pairs(const uint16_t* p) {
 }
 
 inline Ints load(const int32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+inline Ints all(int32_t x) { return {_mm256_set1_epi32(x)}; }
 inline Floats to_floats(Ints a) { return {_mm256_cvtepi32_ps(a.v)}; }
 
 struct Quad { __m256i value; };  // four activations, for every lane
@@ -44,12 +47,14 @@ inline Quad quad(const uint8_t* p) {
     std::memcpy(&four, p, 4);
     return {_mm256_set1_epi32(four)};
 }
-inline Ints add_products(Ints sum, const int8_t* weights, Quad a) {
-    const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights));
-    const __m256i pairs = _mm256_maddubs_epi16(a.value, w);
+inline Ints add_products(Ints sum, __m256i without_sign, __m256i with_sign) {
+    const __m256i pairs = _mm256_maddubs_epi16(without_sign, with_sign);
     sum.v = _mm256_add_epi32(sum.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 #ifdef __GNUC__
     asm("" : "+x"(sum.v));  // summed here and now: left to itself, GCC keeps products back and runs out of registers
 #endif
     return sum;
 }
+inline __m256i bytes(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+inline Ints add_products(Ints sum, const int8_t* weights, Quad a) { return add_products(sum, a.value, bytes(weights)); }
+inline Ints add_key_products(Ints sum, const uint8_t* keys, Quad a) { return add_products(sum, bytes(keys), a.value); }

@@ -3,6 +3,8 @@
 constexpr int kLanes = 16;
 constexpr int kTop = 127;   // of a rounded activation
 constexpr int kBias = 128;  // added to it: the product instruction takes one side without a sign
+constexpr int kQueryTop = 127;  // of a rounded query
+constexpr int kKeyBias = 128;  // added to a rounded key, which here is the side without a sign
 
 struct Floats { __m512 v; };
 struct Ints { __m512i v; };
@@ -32,6 +34,7 @@ inline Floats second_of_pairs(const uint16_t* p) {
 }
 
 inline Ints load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+inline Ints all(int32_t x) { return {_mm512_set1_epi32(x)}; }
 inline Floats to_floats(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
 
 struct Quad { __m512i value; };  // four activations, for every lane
@@ -42,4 +45,7 @@ inline Quad quad(const uint8_t* p) {
 }
 inline Ints add_products(Ints sum, const int8_t* weights, Quad a) {
     return {_mm512_dpbusd_epi32(sum.v, a.value, _mm512_loadu_si512(weights))};
+}
+inline Ints add_key_products(Ints sum, const uint8_t* keys, Quad a) {
+    return {_mm512_dpbusd_epi32(sum.v, _mm512_loadu_si512(keys), a.value)};
 }

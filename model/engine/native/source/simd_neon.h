@@ -3,6 +3,8 @@
 constexpr int kLanes = 4;
 constexpr int kTop = 127;  // of a rounded activation
 constexpr int kBias = 0;   // added to it
+constexpr int kQueryTop = 127;  // of a rounded query
+constexpr int kKeyBias = 0;     // added to a rounded key
 
 struct Floats { float32x4_t v; };
 struct Ints { int32x4_t v; };
@@ -32,6 +34,7 @@ inline Floats second_of_pairs(const uint16_t* p) {
 }
 
 inline Ints load(const int32_t* p) { return {vld1q_s32(p)}; }
+inline Ints all(int32_t x) { return {vdupq_n_s32(x)}; }
 inline Floats to_floats(Ints a) { return {vcvtq_f32_s32(a.v)}; }
 
 struct Quad { int8x16_t value; };  // four activations, for every lane
@@ -42,4 +45,7 @@ inline Quad quad(const uint8_t* p) {
 }
 inline Ints add_products(Ints sum, const int8_t* weights, Quad a) {
     return {vdotq_s32(sum.v, vld1q_s8(weights), a.value)};
+}
+inline Ints add_key_products(Ints sum, const uint8_t* keys, Quad a) {
+    return add_products(sum, reinterpret_cast<const int8_t*>(keys), a);
 }

@@ -3,6 +3,8 @@
 constexpr int kLanes = 4;
 constexpr int kTop = 127;  // of a rounded activation
 constexpr int kBias = 0;   // added to it
+constexpr int kQueryTop = 127;  // of a rounded query
+constexpr int kKeyBias = 0;     // added to a rounded key
 
 struct Floats { float v[kLanes]; };
 struct Ints { int32_t v[kLanes]; };
@@ -44,6 +46,11 @@ inline Ints load(const int32_t* p) {
     std::memcpy(out.v, p, sizeof out.v);
     return out;
 }
+inline Ints all(int32_t x) {
+    Ints out;
+    for (int32_t& lane : out.v) lane = x;
+    return out;
+}
 inline Floats to_floats(Ints a) { return each([&](int i) { return static_cast<float>(a.v[i]); }); }
 
 using Quad = const uint8_t*;  // four activations, for every lane
@@ -52,4 +59,7 @@ inline Ints add_products(Ints sum, const int8_t* weights, Quad a) {
     for (int i = 0; i < kLanes; i++)
         for (int j = 0; j < 4; j++) sum.v[i] += weights[4 * i + j] * static_cast<int8_t>(a[j]);
     return sum;
+}
+inline Ints add_key_products(Ints sum, const uint8_t* keys, Quad a) {
+    return add_products(sum, reinterpret_cast<const int8_t*>(keys), a);
 }
