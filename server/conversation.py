@@ -205,7 +205,8 @@ class Conversation:
                 self._stage.host.leave(self.seat, self.parts)
         elif self.seat is not None:
             # Where the whole house stops, a client that has patience may go on in the next one.
-            trouble, is_broken = self._stage.trouble, not self.seat.is_open
+            trouble = self._stage.trouble
+            is_broken = not self.seat.is_open and outcome != "replaced"  # whose seat the host has closed for the next
             goes_on = outcome == MOVED or (self.keep_s and trouble)
             self._stage.host.close(self.seat, is_over=not goes_on)
             how = "stopped" if self._stage.is_closing else "failed" if is_broken else outcome

@@ -170,6 +170,16 @@ async def test_a_bye_ends_a_session_at_once(running: Running) -> None:
     await until(running, 0)
 
 
+async def test_a_session_that_begins_anew_was_replaced_and_has_not_failed(running: Running) -> None:
+    async with client(running) as live:
+        for _ in range(2):
+            await live.start(mode="duet")
+        seq = await live.note(0, 60, 90)
+        assert (await next_plan(live)).answers_seq == seq
+        ended = running.stage.diary.ended
+        assert (ended["replaced"], ended["failed"]) == (1, 0)
+
+
 async def test_a_second_player_joins_hears_the_plans_and_is_heard(running: Running) -> None:
     async with client(running) as host, client(running) as guest:
         await host.start(mode="duet")
