@@ -268,7 +268,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Folder for report, pictures and MIDI.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file, too.")] = None,
     samples: Annotated[
-        int | None, typer.Option(min=4, help="Of solo piano: pieces from nothing; 32 if not said.")
+        int | None, typer.Option(min=6, help="Of solo piano: pieces from nothing; 32 if not said.")
     ] = None,
     tokens: Annotated[
         int | None, typer.Option(min=64, help="Of solo piano: in each of them; 8192 if not said.")

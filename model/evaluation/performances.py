@@ -13,7 +13,7 @@ from model.engine.together import Writer, run_together
 from model.engine.work import Draw, Engine, EngineSequence, Sampling, Step
 from model.evaluation.intervals import Interval, mean_interval
 from model.evaluation.passage import Passage, trimmed
-from model.evaluation.sets import FEWEST, SetReport, compare_sets
+from model.evaluation.sets import SetReport, compare_sets
 from model.networks.perceiver import Perceiver
 from model.networks.perceiver_stream import PerceiverStream
 from model.tokens.performance import (
@@ -60,6 +60,7 @@ class Extent:
 
 FULL: Final = Extent(pieces=None, contexts=2, samples=32, tokens=8192, streams=8)
 QUICK: Final = Extent(pieces=4, contexts=1, samples=8, tokens=1024, streams=2)
+LEAST: Final = 6  # samples: half of them have three distances among them, of which a density can be made
 STREAMED: Final = 4  # windows of each of them; the first is the same in both ways
 
 
@@ -80,8 +81,9 @@ def evaluate_solo(
     """NLL on every held-out split beside a 5-gram that has read the training split; samples beside held-out humans."""
     held_out = {split: performances(corpus.split(split)) for split in ("valid", "test") if corpus.split(split).pieces}
     long = [piece for pieces in held_out.values() for piece in pieces if len(piece) > extent.tokens + 1]
-    if len(long) < FEWEST:
-        raise BadSetting(f"expected at least {FEWEST} held-out pieces of {extent.tokens} tokens, got {len(long)}")
+    if min(len(long), extent.samples) < LEAST:
+        wanted = f"expected at least {LEAST} samples and as many held-out pieces of {extent.tokens} tokens"
+        raise BadSetting(f"{wanted}, got {extent.samples} and {len(long)}")
     sizes = Sizes(network.config.latents, network.config.context)
     rival = NGram(np.concatenate(performances(corpus.split("train"))), vocabulary=SIZE)
     prediction, counts = dict[str, Mapping[str, Interval]](), dict[str, int]()

@@ -29,10 +29,10 @@ def test_prediction_sets_and_repetition_are_told_beside_humans(
     save_network(random_performer(), tmp_path / "pianist", about={})
     out, figures = tmp_path / "out", tmp_path / "figures.json"
     settings = Settings(model=str(tmp_path / "pianist"), engine="torch")
-    evaluate_model(settings, corpus, quick=True, out=out, json_file=figures, seed=0, samples=4, tokens=100)
+    evaluate_model(settings, corpus, quick=True, out=out, json_file=figures, seed=0, samples=6, tokens=100)
     text = (out / "report.md").read_text()
     assert text in capsys.readouterr().out
-    assert "4 pieces of 100 tokens from nothing" in text
+    assert "6 pieces of 100 tokens from nothing" in text
     found = json.loads(figures.read_text())
     assert found["nats_per_token/valid/5-gram"][0] < found["nats_per_token/valid/network"][0]  # which knows nothing
     assert found["streaming/divergence of rolling from exact, nats"][0] > 0
@@ -49,7 +49,9 @@ def test_prediction_sets_and_repetition_are_told_beside_humans(
 def test_more_than_there_is_of_humans_is_refused(corpus: Path, tmp_path: Path) -> None:
     save_network(random_performer(), tmp_path / "pianist", about={})
     settings = Settings(model=str(tmp_path / "pianist"), engine="torch")
-    with pytest.raises(BadSetting, match="expected at least 4 held-out pieces of 5000 tokens, got 0"):
+    with pytest.raises(
+        BadSetting, match="expected at least 6 samples and as many held-out pieces of 5000 tokens, got 8 and 0"
+    ):
         evaluate_model(settings, corpus, quick=True, out=tmp_path, json_file=None, seed=0, tokens=5000)
 
 
