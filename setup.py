@@ -18,13 +18,15 @@ from builder import has_compiler, zig
 SOURCE = Path("model/engine/native/source")
 # GCC 12 takes the unset halves of its own AVX-512 functions for a mistake of ours; Clang has no such warning.
 QUIET = ["-Wno-maybe-uninitialized", "-Wno-uninitialized", "-Wno-unknown-warning-option"]
+AVX512 = {
+    "unix": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", *QUIET],
+    "msvc": ["/arch:AVX512"],
+}
 PATHS = {  # machine -> kernels -> kind of compiler -> flags
     "x86_64": {
         "avx2": {"unix": ["-mavx2", "-mfma"], "msvc": ["/arch:AVX2"]},
-        "avx512": {
-            "unix": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", *QUIET],
-            "msvc": ["/arch:AVX512"],
-        },
+        "avx512": AVX512,
+        "amx": AVX512,  # its few functions say themselves what they need: not every compiler knows the flags
     },
     "arm64": {"neon": {"unix": ["-march=armv8.2-a+dotprod"], "zig": ["-mcpu=generic+v8_2a+dotprod"]}},
 }

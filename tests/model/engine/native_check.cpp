@@ -33,7 +33,7 @@ struct RandomNetwork {
     }
 
     RandomNetwork(Sharing sharing, Format weights, Format cache) {
-        shape = {static_cast<int32_t>(sharing), 2, 64, 8, 16, 128, kContext, 4, kVocabulary, kGroups, kAttributes,
+        shape = {static_cast<int32_t>(sharing), 2, 64, 8, 16, 320, kContext, 4, kVocabulary, kGroups, kAttributes,
                  static_cast<int32_t>(weights), static_cast<int32_t>(cache), 10000};
         const int queries = shape.heads * shape.head_size;
         for (int l = 0; l < shape.layers; l++) {

@@ -15,9 +15,11 @@ CHECK: Final = Path(__file__).with_name("native_check.cpp")
 SHARED: Final = (
     *(f"{name}.cpp" for name in ("decoder", "draw", "packing", "paths", "perceiver", "workbench", "kernels_plain")),
 )
+AVX512: Final = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni"]
 X86: Final = {
     "kernels_avx2.cpp": ["-mavx2", "-mfma"],
-    "kernels_avx512.cpp": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni"],
+    "kernels_avx512.cpp": AVX512,
+    "kernels_amx.cpp": AVX512,
 }
 SANITIZED: Final = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 

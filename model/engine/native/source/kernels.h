@@ -71,7 +71,7 @@ struct Kernels {
     void (*add)(float* x, const float* y, int n);
 };
 
-extern const Kernels plain_kernels, avx2_kernels, avx512_kernels, neon_kernels;
+extern const Kernels plain_kernels, avx2_kernels, avx512_kernels, amx_kernels, neon_kernels;
 
 inline uint16_t to_bf16(float x) {  // to nearest, ties to even
     uint32_t bits;
