@@ -101,5 +101,6 @@ WITH_TILES void multiply_in_tiles(const Packed& m, int first, int last, const Ac
 }
 }  // namespace
 
-const Kernels amx_kernels = {"amx", kBias, round_row, multiply_in_tiles, attend, normalise, turn, gate, add};
+const Kernels amx_kernels = {"amx", kBias, kKeyBias, round, round_row, multiply_in_tiles,
+                             attend, normalise, turn, gate, add};
 #endif
