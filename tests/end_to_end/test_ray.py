@@ -135,8 +135,8 @@ async def test_players_stay_with_their_replica_and_go_on_in_the_other_one_when_i
         began = monotonic()
         back = await asyncio.gather(*(again(stack, address, live) for live in players))
     took = sorted(at - began for at in back if at is not None)
-    assert took, "the one that died had nobody: Ray spreads players as it likes"
     print(f"{len(took)} of {PLAYERS} lost, back {took[0]:.3f} to {took[-1]:.3f} s after the kill")
+    assert 0 < len(took) < PLAYERS, "both had some"
     assert took[-1] < 3 * AGAIN_S
 
 

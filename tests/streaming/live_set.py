@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -45,9 +46,7 @@ class FakeEngine:
         return len(self.tokens)
 
     def run(self, step: Step) -> Drawn:
-        assert step.append, "a step without tokens has no logits to draw from"
-        assert step.keep <= self.length
-        del self._states[step.keep + 1 :], self.tokens[step.keep :]
+        rewind(step, self.tokens, self._states)
         self._read(step.append)
         drawn = list[int]()
         for draw in step.draws:
@@ -72,6 +71,13 @@ class FakeEngine:
         return token
 
 
+def rewind(step: Step, tokens: list[int], states: list[Any]) -> None:
+    """To what `step` keeps. `states`: before the first token, and after each."""
+    assert step.append, "a step without tokens has no logits to draw from"
+    assert step.keep <= len(tokens)
+    del states[step.keep + 1 :], tokens[step.keep :]
+
+
 class FakePiano:
     """As FakeEngine, of performance tokens. Its keys stay down for `held` waits or so."""
 
@@ -88,9 +94,7 @@ class FakePiano:
         return len(self.tokens)
 
     def run(self, step: Step) -> Drawn:
-        assert step.append, "a step without tokens has no logits to draw from"
-        assert step.keep <= self.length
-        del self._states[step.keep + 1 :], self.tokens[step.keep :]
+        rewind(step, self.tokens, self._states)
         for token in step.append:
             self.tokens.append(token)
             self._states.append(performance.advance(self._states[-1], token))
