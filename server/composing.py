@@ -151,7 +151,7 @@ def _bars(options: GenerationOptions, score: Score, start: Tick) -> int | None:
         return options.bars
     bar = MeterMap(score.meters).bar_at(start).meter.bar_ticks
     quarter_s = 60 / TempoMap(score.tempos).bpm_at(start)
-    bars = ceil(options.seconds / (quarter_s * bar / TICKS_PER_QUARTER))
+    bars = ceil(options.seconds / (quarter_s * bar / TICKS_PER_QUARTER)) or 1  # so few seconds may round to 0
     if bars > MOST_BARS:
         raise BadSetting(f"expected at most {MOST_BARS} bars, got {bars} in {options.seconds:g} seconds")
     return bars

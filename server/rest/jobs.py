@@ -291,7 +291,7 @@ class Jobs:
             raise BadSetting(f"expected the network {row.model} ({row.weights}), got {self._model} ({self._weights})")
         store = await self._opened()
         order = await self._prepared(job.request, await self._on(self._disk, store.prompt, row.id))
-        if row.id not in self._jobs:  # cancelled meanwhile
+        if job.status != "queued":  # cancelled meanwhile, though that may not be on disk yet
             return
         loop, job.status = asyncio.get_running_loop(), "running"
 

@@ -1,9 +1,10 @@
 """Two replicas under Ray Serve, and pieces as Ray's tasks: what dies costs a moment, and no music.
 
-Real Ray, sockets and HAProxy; the tiny network. Ray takes a minute to start, so there is one cluster for all.
+Real Ray, sockets and HAProxy; the tiny network.
 """
 
 import asyncio
+import csv
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
+import httpx
 import pytest
 
 from clients.live import LiveClient
@@ -39,6 +41,7 @@ START_S: Final = 180.0
 AGAIN_S: Final = 1.0  # a busy machine gets three times as much
 FIRST_RETRY_S: Final = 0.05
 PIECES: Final = 100
+STATISTICS: Final = "http://127.0.0.1:8404/stats;csv"  # of the HAProxy that Ray starts
 
 BATCH: Final = """
 import os, signal, sys, threading, time
@@ -67,23 +70,22 @@ ray.shutdown()
 """
 
 
-@pytest.fixture(scope="module")
-def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("ray")
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
     return os.environ | {
         "TRADEFOURS_KEY": KEY,
         "TRADEFOURS_MODEL": "tiny",
         "TRADEFOURS_PORT": str(free_port()),
         "TRADEFOURS_MAX_SESSIONS": str(PLAYERS),
-        "TRADEFOURS_JOURNAL": str(folder / "journals"),
-        "TRADEFOURS_GENERATIONS": str(folder / "generations"),
+        "TRADEFOURS_JOURNAL": str(tmp_path / "journals"),
+        "TRADEFOURS_GENERATIONS": str(tmp_path / "generations"),
         "RAY_AUTH_TOKEN": TOKEN,
         "RAY_AUTH_MODE": "token",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def address(environ: dict[str, str]) -> Iterator[str]:
     command = [sys.executable, "-m", "server.ray_app", "--replicas", "2"]
     address = f"127.0.0.1:{environ['TRADEFOURS_PORT']}"
@@ -91,8 +93,8 @@ def address(environ: dict[str, str]) -> Iterator[str]:
         try:
             wait_for(f"http://{address}/ready", process, START_S, KEY)
             until = monotonic() + START_S
-            while len(replicas()) < 2:
-                assert monotonic() < until
+            while known_to_haproxy() < 2:
+                assert monotonic() < until, "one only has come up"
                 sleep(0.1)
             yield address
         finally:
@@ -113,6 +115,12 @@ def replicas() -> list[int]:
         except OSError:
             pass
     return found
+
+
+def known_to_haproxy() -> int:
+    """The replicas that it sends players to: one alone is enough for `/ready`."""
+    rows = csv.DictReader(httpx.get(STATISTICS, trust_env=False).text.splitlines())
+    return sum("SERVE_REPLICA" in row["svname"] and row["status"].startswith("UP") for row in rows)
 
 
 def client(address: str, resume: LiveClient | None = None) -> LiveClient:

@@ -121,6 +121,12 @@ def test_a_form_says_lists_by_saying_a_name_again(client: httpx.Client) -> None:
     assert len(parts) > 1
 
 
+@pytest.mark.parametrize("mode", ["continue", "accompany", "fill"])
+def test_a_time_too_short_for_a_number_is_a_bar_at_most(client: httpx.Client, mode: str) -> None:
+    score = read_midi(result(client, made(client, mode=mode, seconds=5e-324)).content)
+    assert max(note.onset for note in score.notes) < 3 * 4 * 480, "a bar after the prompt's two"
+
+
 def test_the_same_key_means_the_same_generation(client: httpx.Client) -> None:
     headers = {"idempotency-key": "k1", "prefer": "wait=30"}
     one, two = (client.post("/v1/generations", json={"notes": NOTES}, headers=headers).json() for _ in range(2))
