@@ -203,10 +203,12 @@ class Bridge:
             self._play(self._players.release_stuck(Nanos(monotonic_ns())))
 
     async def _keep_time(self) -> None:
-        """Notice a clock that has gone, and tell our own."""
+        """Notice a clock that has gone, keep what is promised in step with it, and tell our own."""
         while True:
             await asyncio.sleep(CLOCK_CHECK_S)
             self._change(self._conductor.watch(Nanos(monotonic_ns())))
+            for sound in self._side.moved(Nanos(monotonic_ns())):
+                self._out.move(sound.id, sound.due, sound.off)
             self._tell_clock()
             if self._talk.is_connected and (news := self._wishes.news()):
                 self._talk.say(news)

@@ -26,7 +26,7 @@ log = logging.getLogger("bridge")
 
 
 class OutPort:
-    """Use from one event loop. `schedule` and `silence` never block."""
+    """Use from one event loop. `schedule`, `move` and `silence` never block."""
 
     def __init__(
         self,
@@ -85,6 +85,10 @@ class OutPort:
     def schedule(self, id: int, due: Nanos, off: Nanos, channel: int, pitch: int, velocity: int) -> None:
         note = {"id": id, "due": due, "off": off, "channel": channel, "pitch": pitch, "velocity": velocity}
         self._tell({"on": note})
+
+    def move(self, id: int, due: Nanos, off: Nanos) -> None:
+        """Of a note that was scheduled, and has not begun."""
+        self._tell({"move": {"id": id, "due": due, "off": off}})
 
     def pulse(self, due: Nanos, message: bytes) -> None:
         """A message of the clock."""

@@ -14,6 +14,7 @@ from streaming.messages import Plan, PlannedNote, PlayerPart
 DRUM_PROGRAM: Final = 128
 DRUM_CHANNEL: Final = 9
 LATEST: Final = Nanos(50_000_000)  # a note later than this is noise: better not played
+MOVED: Final = Nanos(500_000)  # a clock that puts a note so far from where it was is worth a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,13 @@ class PlayerSide:
         self._offset = offset
         self._tentative: dict[int, PlannedNote] = {}
         self._promised: dict[int, PlannedNote] = {}  # committed, and perhaps not yet over
+        self._due: dict[int, Nanos] = {}  # of those, as last said
 
     def reset(self) -> None:
         """A new session: nothing is planned."""
         self._tentative.clear()
         self._promised.clear()
+        self._due.clear()
 
     def promised(self, id: int) -> PlannedNote:
         """The note of a sound that was just returned."""
@@ -64,7 +67,12 @@ class PlayerSide:
     def go_on(self, now: Nanos) -> list[Sound]:
         """After a stop that silenced them: those of the promised notes whose time has not come."""
         sounds = [sound for note in self._promised.values() if (sound := self._sound(note))]
-        return [sound for sound in sounds if sound.due >= now]
+        return [self._said(sound) for sound in sounds if sound.due >= now]
+
+    def moved(self, now: Nanos) -> list[Sound]:
+        """Those whose time has not come, and is no more what was said: the clock knows better now."""
+        waiting = [(due, self._sound(self._promised[id])) for id, due in self._due.items() if due > now]
+        return [self._said(sound) for due, sound in waiting if sound and abs(sound.due - due) >= MOVED]
 
     def due_tick(self, now: Nanos) -> Tick | None:
         """The tick whose notes are due now, for the server to plan by; None until the clock runs.
@@ -87,13 +95,18 @@ class PlayerSide:
         self.in_time += in_time
         self.late += len(sounds) - in_time
         self.dropped += len(committed) - len(sounds)
-        return sounds
+        return [self._said(sound) for sound in sounds]
 
     def _promise(self, notes: list[PlannedNote], now: Nanos) -> None:
         tick = self._clock.tick_at(now)
         if tick is not None:
             self._promised = {id: note for id, note in self._promised.items() if note.tick >= tick - TICKS_PER_QUARTER}
+            self._due = {id: due for id, due in self._due.items() if id in self._promised}
         self._promised.update((note.id, note) for note in notes)
+
+    def _said(self, sound: Sound) -> Sound:
+        self._due[sound.id] = sound.due
+        return sound
 
     def _sound(self, note: PlannedNote) -> Sound | None:
         due, off = self._clock.nanos_at(Tick(note.tick)), self._clock.nanos_at(Tick(note.tick + note.duration))

@@ -4,6 +4,7 @@ Alone, its timing shares no interpreter lock with anyone, and it outlives a kill
 sounding note. It knows no ticks and no server. It reads JSON lines from stdin,
 
     {"on": {"id": 7, "due": 1, "off": 2, "channel": 0, "pitch": 60, "velocity": 90}}    due, off: time.monotonic_ns()
+    {"move": {"id": 7, "due": 3, "off": 4}}         where it has not begun
     {"pulse": {"due": 1, "message": "f8"}}          a clock's message, to the port of that
     {"silence": true}                end all that sounds, forget what waits
     {"panic": true}                  that, and all notes off on all channels
@@ -77,6 +78,8 @@ class Player:
             command = json.loads(line)
             if "on" in command:
                 self._playout.schedule(**command["on"])
+            elif "move" in command:
+                self._playout.move(**command["move"])
             elif "pulse" in command:
                 self._tell_pulse(Nanos(int(command["pulse"]["due"])), bytes.fromhex(command["pulse"]["message"]))
             elif "silence" in command:

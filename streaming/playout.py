@@ -58,6 +58,13 @@ class Playout:
         heapq.heappush(self._waiting, _Waiting(due, True, self._scheduled, begin, end))
         heapq.heappush(self._waiting, _Waiting(off, False, self._scheduled, begin, end))
 
+    def move(self, id: int, due: Nanos, off: Nanos) -> None:
+        """Another time for a note that has not begun; one that has, or that nobody knows, is left alone."""
+        for note in [each.on for each in self._waiting if each.is_on and each.on.id == id]:
+            self._waiting = [each for each in self._waiting if each.on is not note]
+            heapq.heapify(self._waiting)
+            self.schedule(id, due, off, note.channel, note.pitch, note.velocity)
+
     def next_due(self) -> Nanos | None:
         """When `pop_due` next has something to look at; None while nothing waits."""
         return self._waiting[0].due if self._waiting else None

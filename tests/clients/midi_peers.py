@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from time import monotonic, monotonic_ns, sleep
 from types import TracebackType
 from typing import Any, Final, Self
@@ -122,10 +122,10 @@ class Sequencer(Keyboard):
 class Recorder(_Peer):
     """Records what comes out of the first port whose name contains `port`."""
 
-    def __init__(self, port: str) -> None:
+    def __init__(self, port: str, role: str = "recorder") -> None:
         self._heard: list[Heard] = []
         self._changed = Condition()
-        super().__init__("recorder", port)
+        super().__init__(role, port)
         self._reader = Thread(target=self._read)
         self._reader.start()
 
@@ -154,6 +154,13 @@ class Recorder(_Peer):
             with self._changed:
                 self._heard.append(Heard(int(at), bytes.fromhex(message)))
                 self._changed.notify_all()
+
+
+class Ear(Recorder):
+    """As a recorder, exact to the sample: moments are JACK's frames. Needs JACK-Client."""
+
+    def __init__(self, port: str) -> None:
+        super().__init__(port, "ear")
 
 
 # ---- in the child processes --------------------------------------------------------------------------
@@ -221,12 +228,7 @@ def _sequence(port: str) -> None:
             sent.append(now + offset * 1_000_000_000 // client.samplerate)
 
     with client:
-        deadline = monotonic() + PORT_S
-        while not (found := [each for each in client.get_ports(is_midi=True, is_input=True) if port in each.name]):
-            if monotonic() > deadline:
-                sys.exit(f"no port {port!r}")
-            sleep(0.02)
-        client.connect(out, found[0])
+        client.connect(out, _found(client, port, is_input=True))
         print("ready", flush=True)
         for line in sys.stdin:
             notes = json.loads(line)
@@ -238,5 +240,43 @@ def _sequence(port: str) -> None:
             print(json.dumps(sent), flush=True)
 
 
+def _listen(port: str) -> None:
+    import jack
+
+    client = jack.Client("Test ear", no_start_server=True)
+    ear = client.midi_inports.register("in")
+    heard: deque[tuple[int, str]] = deque()
+
+    @client.set_process_callback  # type: ignore[untyped-decorator]
+    def hear(_: int) -> None:
+        began = monotonic_ns() - client.frames_since_cycle_start * 1_000_000_000 // client.samplerate
+        for offset, message in ear.incoming_midi_events():
+            heard.append((began + offset * 1_000_000_000 // client.samplerate, bytes(message).hex()))
+
+    left = Event()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        left.set()
+
+    with client:
+        client.connect(_found(client, port, is_output=True), ear)
+        print("ready", flush=True)
+        Thread(target=wait_for_the_end, daemon=True).start()
+        while not left.wait(0.01):
+            while heard:  # not in JACK's thread, which must not wait for a pipe
+                print(*heard.popleft(), flush=True)
+
+
+def _found(client: Any, port: str, **kind: bool) -> Any:
+    """As soon as it is there."""
+    deadline = monotonic() + PORT_S
+    while monotonic() < deadline:
+        if found := [each for each in client.get_ports(is_midi=True, **kind) if port in each.name]:
+            return found[0]
+        sleep(0.02)
+    sys.exit(f"no port {port!r}")
+
+
 if __name__ == "__main__":
-    {"recorder": _record, "keyboard": _play, "sequencer": _sequence}[sys.argv[1]](sys.argv[2])
+    {"recorder": _record, "ear": _listen, "keyboard": _play, "sequencer": _sequence}[sys.argv[1]](sys.argv[2])

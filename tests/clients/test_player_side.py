@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.player_side import LATEST, PlayerSide, Sound, channel_of, channels_of
+from clients.player_side import LATEST, MOVED, PlayerSide, Sound, channel_of, channels_of
 from music.time import Nanos, Tick
 from streaming.clock import PlayerClock
 from streaming.messages import Plan, PlannedNote, PlayerPart
@@ -88,6 +88,26 @@ def test_a_new_session_knows_nothing_of_the_old_plan() -> None:
     side.follow(Plan(add=(planned(7),)), Nanos(START))
     side.reset()
     assert side.follow(Plan(commit=(7,)), Nanos(START)) == []
+
+
+def test_a_promised_note_moves_with_the_clock_until_its_time_has_come() -> None:
+    clock = PlayerClock(120)
+    clock.play(Nanos(START))
+    side = PlayerSide(clock, {1: 1})
+    side.follow(Plan(add=(planned(7), planned(8, 960)), commit=(7, 8)), Nanos(START))
+    now = Nanos(START + 500 * MS)
+    assert side.moved(now) == []
+    clock.turn_to(60, now)
+    (sound,) = side.moved(now)
+    assert (sound.id, sound.due, sound.off) == (8, now + 1_000 * MS, now + 1_500 * MS)
+    assert side.moved(now) == []
+    clock.follow(Tick(480), Nanos(now - MOVED + 2), 60)
+    assert side.moved(now) == []
+    clock.follow(Tick(480), Nanos(now - MOVED), 60)
+    assert [sound.due for sound in side.moved(now)] == [now + 1_000 * MS - MOVED]
+    side.reset()
+    clock.turn_to(120, now)
+    assert side.moved(now) == []
 
 
 def test_what_a_stop_silenced_is_played_when_the_clock_goes_on() -> None:

@@ -70,6 +70,13 @@ def test_a_note_not_yet_due_at_the_end_never_sounds() -> None:
     assert played(on(7, due=monotonic_ns() + FAR_AWAY)) == ([], [])
 
 
+def test_a_note_not_yet_due_can_be_moved() -> None:
+    now = monotonic_ns()
+    move = {"id": 7, "due": now, "off": now + FAR_AWAY}
+    sent, _ = played(on(7, due=now + FAR_AWAY), json.dumps({"move": move}).encode())
+    assert sent[:2] == [b"\x91\x3c\x5a", b"\x81\x3c\x00"]
+
+
 def test_silence_ends_what_sounds() -> None:
     sent, reports = played(on(7), b'{"silence": true}', on(8, pitch=62))
     assert sent[:3] == [b"\x91\x3c\x5a", b"\x81\x3c\x00", b"\x91\x3e\x5a"]

@@ -52,6 +52,11 @@ class AnySequence(RuleBasedStateMachine):
         self.playout.schedule(self.ids, Nanos(due), Nanos(due + length), channel, pitch, 90)
         self.ids += 1
 
+    @rule(back=st.integers(1, 4), after=st.integers(-20, 20), length=st.integers(1, 15))
+    def move(self, back: int, after: int, length: int) -> None:
+        due = self.now + after
+        self.playout.move(self.ids - back, Nanos(due), Nanos(due + length))
+
     @rule(step=st.integers(0, 12))
     def pop(self, step: int) -> None:
         self.now += step
@@ -118,6 +123,17 @@ def test_nothing_comes_before_it_is_due() -> None:
     assert playout.pop_due(Nanos(9)) == []
     assert len(playout.pop_due(Nanos(10))) == 1
     assert playout.next_due() == 20
+
+
+def test_a_note_that_has_not_begun_can_be_moved() -> None:
+    playout = Playout()
+    playout.schedule(1, Nanos(0), Nanos(100), 0, 60, 70)
+    playout.schedule(2, Nanos(50), Nanos(150), 0, 62, 70)
+    assert bytes_of(playout.pop_due(Nanos(10))) == [(60, 70)]
+    for id in (1, 2, 3):
+        playout.move(id, Nanos(20), Nanos(30))
+    assert bytes_of(playout.pop_due(Nanos(99))) == [(62, 70), (62, 0)]
+    assert bytes_of(playout.pop_due(Nanos(200))) == [(60, 0)]
 
 
 def test_silence_ends_what_sounds_and_forgets_what_waits() -> None:
