@@ -21,6 +21,8 @@ run: setup ## Start to play: server, studio page and MIDI ports (options: make r
 
 test: setup ## Run all checks and all tests (options: make test ARGS="-k clock")
 	tests/system-packages.sh
+	@$(BIN)/python -c "import aalink" 2>/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check aalink || \
+	    echo "skipped: the test of two Ableton Link peers, which needs aalink"
 	$(MAKE) check
 	$(if $(ARGS),$(PYTEST) $(ARGS),tests/all.sh $(PYTEST))
 

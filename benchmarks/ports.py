@@ -34,6 +34,7 @@ NOTES, QUICK_NOTES = 3_000, 400
 EVERY_NS: Final = (3_000_000, 7_000_000)  # no multiple of a period
 LENGTH_NS: Final = 5_000_000
 KNOWN_NS: Final = 120_000_000  # before they are due
+FAR_NS: Final = 1_000_000_000  # from its due time: that was another note of the same key
 SETTLE_S: Final = 0.3
 NOBODY: Final = "ws://127.0.0.1:9/v1/live"
 SEED: Final = 5
@@ -82,7 +83,8 @@ def _off_time(options: tuple[str, ...], count: int) -> Times:
         if message[0] & 0xF0 == NOTE_ON:
             heard.setdefault((message[0] & 0x0F, message[1]), []).append(at)
     nearest = ((due, heard.get((id // 128 % 16, id % 128), [])) for id, due in enumerate(dues))
-    return Times(min(abs(at - due) for at in moments) for due, moments in nearest if moments)
+    off = (min((abs(at - due) for at in moments), default=FAR_NS) for due, moments in nearest)
+    return Times(each for each in off if each < FAR_NS)
 
 
 @contextmanager
