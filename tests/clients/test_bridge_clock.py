@@ -11,11 +11,12 @@ import pytest
 from streaming.messages import ClientHeartbeat, Plan, PlannedNote
 from tests.clients.fake_server import FakeServer, serving
 from tests.clients.midi_peers import Heard, Sequencer, hanging
-from tests.clients.test_bridge import OFF, ON, bridge, peers, play
+from tests.clients.test_bridge import OFF, ON, bridge, fifth_above, peers, play
 
 MS = 1_000_000
 PULSE, START, CONTINUE, STOP = b"\xf8", b"\xfa", b"\xfb", b"\xfc"
 BEAT, AHEAD = 480, 600
+TAP = 80  # the controller that beats the tempo
 
 pytestmark = pytest.mark.jack
 
@@ -88,6 +89,17 @@ async def test_bar_lines_agree_with_the_daw_and_its_tempo_is_followed_within_a_b
         assert median(steady) <= allowed
         assert median(abs(error) for beat, error in errors.items() if beat >= 18) <= allowed
         assert server.starts()[-1].bpm == pytest.approx(120, rel=0.1)
+        await running.stop()
+
+
+async def test_a_promised_note_moves_with_a_tempo_that_turns(jack_server: dict[str, str], tmp_path: Path) -> None:
+    server = FakeServer(fifth_above(60, after_ticks=4 * BEAT))
+    async with serving(server.handle) as url, bridge(url, tmp_path, tap=TAP) as running, peers() as (keyboard, recorder):
+        await running.says("connected")
+        taps = [(0.1 + i * 0.25, bytes((0xB0, TAP, 127))) for i in range(3)]
+        sent = await play(keyboard, (0.0, ON), (0.05, OFF), *taps)
+        (heard, *_) = await asyncio.to_thread(recorder.wait_until, lambda heard: len(onsets(heard)) >= 1)
+        assert (heard.at - sent[0]) / 1e9 == pytest.approx(0.6 + (4 - 1.2) * 0.25, abs=0.2)  # and not 2
         await running.stop()
 
 

@@ -17,7 +17,7 @@ from music.files import read_midi
 from tests.clients.fake_server import FakeServer, serving
 from tests.clients.midi_peers import Ear, Heard, Keyboard, Recorder, Sequencer, hanging
 from tests.clients.test_bridge import bridge as bridge_of_fake
-from tests.clients.test_bridge_clock import CONTINUE, MS, PULSE, START, STOP, Metronome, errors_ms, pulses
+from tests.clients.test_bridge_clock import CONTINUE, MS, PULSE, START, STOP, TAP, Metronome, errors_ms, pulses
 from tests.end_to_end.programs import Server, bridge
 
 pytestmark = [pytest.mark.jack, pytest.mark.slow]
@@ -30,7 +30,6 @@ EVEN_S, EVEN_BEATS = 17, 33  # eight bars at 120 bpm, and a bit
 TURNED_S, TURNED_BEATS = 6, 11  # at 132
 PERIOD_MS = 64 / 48
 STOPS_S = 2.5  # Ardour takes about one
-TAP = 80  # the controller that beats the tempo
 
 
 def played(seconds: float, count: int) -> list[tuple[float, bytes]]:
