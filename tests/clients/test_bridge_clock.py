@@ -94,7 +94,11 @@ async def test_bar_lines_agree_with_the_daw_and_its_tempo_is_followed_within_a_b
 
 async def test_a_promised_note_moves_with_a_tempo_that_turns(jack_server: dict[str, str], tmp_path: Path) -> None:
     server = FakeServer(fifth_above(60, after_ticks=4 * BEAT))
-    async with serving(server.handle) as url, bridge(url, tmp_path, tap=TAP) as running, peers() as (keyboard, recorder):
+    async with (
+        serving(server.handle) as url,
+        bridge(url, tmp_path, tap=TAP) as running,
+        peers() as (keyboard, recorder),
+    ):
         await running.says("connected")
         taps = [(0.1 + i * 0.25, bytes((0xB0, TAP, 127))) for i in range(3)]
         sent = await play(keyboard, (0.0, ON), (0.05, OFF), *taps)
