@@ -11,9 +11,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -25,9 +23,10 @@ from server.batch import Piece
 from server.composing import AnyOrder, prepare, prepare_solo, score_of
 from server.diary import Diary
 from server.host import SessionHost
-from server.rest.midi_reader import MidiReader
+from server.rest.errands import Errands
+from server.rest.job import Job, generation_of
 from server.rest.problems import Problem
-from server.rest.store import FILE, Row, Store
+from server.rest.store import Row, Store
 from server.stage import STOPPING
 from streaming.generations import Generation, GenerationRequest, GenerationStatus
 
@@ -37,31 +36,6 @@ FED: Final = 8  # pieces that wait at the engine: enough that it never waits for
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """A generation that has not ended."""
-
-    row: Row
-    request: GenerationRequest
-    done: set[int]
-    status: GenerationStatus = "queued"
-    reason: str | None = None
-    caller: str = ""  # of those that an earlier server has left nobody knows
-    pieces: dict[int, Piece] = field(default_factory=dict)  # at the engine
-    changed: asyncio.Event = field(default_factory=asyncio.Event)  # another one after every change
-    began_ns: int = field(default_factory=time.monotonic_ns)  # in this server
-
-    def tell(self) -> None:
-        changed, self.changed = self.changed, asyncio.Event()
-        changed.set()
-
-    def seen(self, position: int | None) -> Generation:
-        written = len(self.done) * self.row.bars + sum(piece.written for piece in self.pieces.values())
-        waits = position if self.status == "queued" else None
-        share = written / (self.row.bars * self.row.variations)
-        return _generation(self.row, self.request, self.status, self.done, min(1.0, share), waits, self.reason)
 
 
 class Jobs:
@@ -80,17 +54,13 @@ class Jobs:
     ) -> None:
         """`most` may wait or be written, `each` of one caller's."""
         self._diary = diary
-        self._folder, self._host, self._model, self._weights = folder, host, model, weights
-        self._most, self._each, self._hours, self._mb = most, each, hours, mb
+        self._host, self._model, self._weights = host, model, weights
+        self._most, self._each = most, each
         self._jobs: dict[str, Job] = {}  # in the order in which they are written
         self._admitting = Counter[str]()  # by callers
         self._is_closing = False
         self._news = asyncio.Event()
-        self._disk = ThreadPoolExecutor(1, "generations")
-        self._reading = ThreadPoolExecutor(1, "prompts")  # one at a time: that bounds what reading takes of memory
-        self._midi = MidiReader()  # in that thread
-        self._store: Store | None = None
-        self._opening = asyncio.Lock()
+        self._errands = Errands(folder, hours=hours, mb=mb)
         self._tasks = set[asyncio.Task[Any]]()
 
     # ---- life ------------------------------------------------------------------------------------------
@@ -98,13 +68,13 @@ class Jobs:
     async def start(self) -> None:
         """Go on with what an earlier server has left."""
         self._keep(asyncio.create_task(self._feed()))
-        if (self._folder / FILE).exists():
+        if self._errands.has_store:
             try:
-                store = await self._opened()
+                store = await self._errands.store()
             except Problem as problem:  # players need none of it
                 log.warning("%s", problem)
                 return
-            for row, done in await self._on(self._disk, store.unfinished):
+            for row, done in await self._errands.on_disk(store.unfinished):
                 self._begin(Job(row, GenerationRequest.model_validate_json(row.request), set(done)))
 
     def by_status(self) -> dict[str, int]:
@@ -123,16 +93,12 @@ class Jobs:
         """What is not finished goes on in the next server."""
         self.let_go()
         for job in self._jobs.values():
-            _give_up(job)
+            job.give_up()
             self._diary.job(job.row.id, "put_back")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._reading.shutdown(wait=False, cancel_futures=True)
-        self._midi.close()
-        if self._store:
-            await self._on(self._disk, self._store.close)
-        self._disk.shutdown(wait=False)
+        await self._errands.close()
 
     # ---- what clients ask --------------------------------------------------------------------------------
 
@@ -163,7 +129,7 @@ class Jobs:
         """Raises Problem where there is none, or none any more."""
         if (job := self._jobs.get(id)) and job.status != "cancelled":
             return job.seen(list(self._jobs).index(id))
-        found = await self._on(self._disk, (await self._opened()).find, id) if self._is_there() else None
+        found = await self._errands.on_disk((await self._errands.store()).find, id) if self._errands.has_store else None
         if found is None:
             raise Problem(404, "not_found", f"expected a generation, got {id!r}")
         row, done = found
@@ -171,7 +137,7 @@ class Jobs:
         if status in ("cancelled", "expired"):
             raise Problem(410, status, f"expected a generation that is kept, got one that is {status}")
         request = GenerationRequest.model_validate_json(row.request)
-        return _generation(row, request, status, done, 1.0 if status == "succeeded" else 0.0, None, row.reason)
+        return generation_of(row, request, status, done, 1.0 if status == "succeeded" else 0.0, None, row.reason)
 
     async def events(self, id: str) -> AsyncIterator[Generation]:
         """What it is now, and after every change until it has ended, or the server does. Raises Problem, here."""
@@ -214,7 +180,7 @@ class Jobs:
         seen = await self.find(id)
         if not 1 <= number <= seen.variations:
             raise Problem(404, "not_found", f"expected a piece of 1 to {seen.variations}, got {number}")
-        midi = await self._on(self._disk, (await self._opened()).piece, id, number)
+        midi = await self._errands.on_disk((await self._errands.store()).piece, id, number)
         if midi is None:
             raise self.not_yet(seen)
         return midi
@@ -238,7 +204,7 @@ class Jobs:
             raise Problem(422, "too_long", f"expected at most {most} in all pieces together, got {got}")
         id = secrets.token_hex(8)
         row = Row(id, asked, midi, order.size, request.variations, self._model, self._weights, fingerprint)
-        added = await self._on(self._disk, store.add, row, key, time.time())
+        added = await self._errands.on_disk(store.add, row, key, time.time())
         if not added and key is not None and (known := await self._known(store, key, fingerprint)):  # twice at once
             return known
         job = Job(row, request, set(), caller=caller)
@@ -246,7 +212,7 @@ class Jobs:
         return job.seen(len(self._jobs) - 1)
 
     async def _known(self, store: Store, key: str, fingerprint: str) -> Generation | None:
-        found = await self._on(self._disk, store.find_key, key)
+        found = await self._errands.on_disk(store.find_key, key)
         if found is None:
             return None
         if found[0].fingerprint != fingerprint:
@@ -255,7 +221,7 @@ class Jobs:
 
     async def _prepared(self, request: GenerationRequest, midi: bytes | None) -> AnyOrder:
         def work() -> AnyOrder:
-            prompt = score_of(request) if midi is None else self._midi.read(midi)
+            prompt = score_of(request) if midi is None else self._errands.midi.read(midi)
             host = self._host
             return prepare_solo(request, prompt) if host.is_solo else prepare(request, prompt, host.capacity)
 
@@ -289,8 +255,8 @@ class Jobs:
         row = job.row
         if row.weights != self._weights:
             raise BadSetting(f"expected the network {row.model} ({row.weights}), got {self._model} ({self._weights})")
-        store = await self._opened()
-        order = await self._prepared(job.request, await self._on(self._disk, store.prompt, row.id))
+        store = await self._errands.store()
+        order = await self._prepared(job.request, await self._errands.on_disk(store.prompt, row.id))
         if job.status != "queued":  # cancelled meanwhile, though that may not be on disk yet
             return
         loop, job.status = asyncio.get_running_loop(), "running"
@@ -316,10 +282,10 @@ class Jobs:
         if isinstance(got, Exception):
             await self._end(job.row.id, "failed", str(got) or type(got).__name__)
             return
-        order, store = job.pieces[number].order, await self._opened()
+        order, store = job.pieces[number].order, await self._errands.store()
         try:
             midi = await self.read(lambda: write_midi(order.whole(got)))
-            ended = await self._on(self._disk, store.add_piece, job.row.id, number, midi, time.time())
+            ended = await self._errands.on_disk(store.add_piece, job.row.id, number, midi, time.time())
         except Exception as error:  # a disk that is full, say
             log.exception("a piece could not be kept")
             await self._end(job.row.id, "failed", f"expected to keep piece {number}, got: {error}")
@@ -335,9 +301,9 @@ class Jobs:
     async def _end(self, id: str, status: GenerationStatus, reason: str | None) -> None:
         if job := self._jobs.get(id):
             job.status, job.reason = status, reason
-            _give_up(job)
+            job.give_up()
         try:
-            await self._on(self._disk, (await self._opened()).end, id, status, reason, time.time())
+            await self._errands.on_disk((await self._errands.store()).end, id, status, reason, time.time())
         except Exception:
             log.exception("the end of a generation could not be kept")
         finally:
@@ -352,32 +318,15 @@ class Jobs:
         job.tell()
         self._news.set()
 
-    def _is_there(self) -> bool:
-        return self._store is not None or (self._folder / FILE).exists()
-
-    async def _opened(self) -> Store:
-        """Not before it is needed: a server with players alone leaves no trace. Raises Problem."""
-        async with self._opening:
-            if self._store is None:
-                folder, hours, mb = self._folder, self._hours, self._mb
-                try:
-                    self._store = await self._on(self._disk, lambda: Store(folder, most_hours=hours, most_mb=mb))
-                except BadSetting as error:
-                    raise Problem(503, "unavailable", str(error), retry_after="10") from None
-            return self._store
-
     async def _writable(self) -> Store:
         trouble = STOPPING if self._is_closing else self._host.health().failure
         if trouble:
             raise Problem(503, "unavailable", f"expected a server that can write, got: {trouble}", retry_after="10")
-        return await self._opened()
+        return await self._errands.store()
 
     async def read(self, work: Callable[[], R]) -> R:
         """Off the event loop, one at a time."""
-        return await self._on(self._reading, work)
-
-    async def _on(self, thread: Executor, work: Callable[..., R], *given: object) -> R:
-        return await asyncio.get_running_loop().run_in_executor(thread, work, *given)
+        return await self._errands.read(work)
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)
@@ -387,32 +336,3 @@ class Jobs:
 def _full(most: int) -> Problem:
     reason = f"expected fewer than {most} generations that wait, got one more"
     return Problem(429, "full", reason, retry_after="10")
-
-
-def _give_up(job: Job) -> None:
-    for piece in job.pieces.values():
-        piece.is_wanted = False
-
-
-def _generation(
-    row: Row,
-    request: GenerationRequest,
-    status: Any,
-    done: Any,
-    progress: float,
-    position: int | None,
-    reason: str | None,
-) -> Generation:
-    return Generation(
-        id=row.id,
-        status=status,
-        mode=request.mode,
-        model=row.model,
-        weights=row.weights,
-        seed=request.seed,
-        variations=row.variations,
-        done=tuple(sorted(done)),
-        progress=progress,
-        queue_position=position,
-        reason=reason,
-    )

@@ -149,7 +149,7 @@ def test_a_turn_begins_one_context_anew_and_leaves_the_next_to_the_next() -> Non
 
 def test_players_go_first_and_leave_a_turn_of_few_tokens() -> None:
     house, told = House(), Told()
-    house.engine = house.host._engine = engine = Counting()
+    house.engine = house.host._thread._engine = engine = Counting()
     seat = house.seat()
     house.host.turn()  # opens its sequence
     script(seat).steps = 3
@@ -231,7 +231,7 @@ def test_a_broken_engine_ends_all_of_them() -> None:
     house.host.turn()
     house.engine.breaks = True
     house.host.start()
-    house.host._thread.join(10)
+    house.host._thread._thread.join(10)
     assert [str(got) for _, got in told.ended] == ["the engine failed: out of memory"] * (AT_ONCE + 3)
     assert house.host.status().failure
 

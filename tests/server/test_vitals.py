@@ -17,7 +17,7 @@ def test_notes_that_came_too_late_are_told_of_once_and_then_not_for_ten_seconds(
     told: list[int] = []
     with caplog.at_level(logging.INFO, "server"):
         for now, late in ((0, 0), (1, 3), (2, 5), (SAID_EVERY_NS, 6), (SAID_EVERY_NS + 1, 6), (3 * SAID_EVERY_NS, 6)):
-            host._numbers.late = late
+            host._house.numbers.late = late
             vitals.look(now)
             told.append(len(caplog.records))
     assert told == [0, 1, 1, 1, 2, 2]

@@ -38,7 +38,7 @@ async def test_who_cancels_while_the_prompt_is_read_has_nothing_written(tmp_path
     await jobs.start()
     asked = await jobs.ask(GenerationRequest(), None, None, "")
     await jobs.is_reading.wait()
-    jobs._disk.submit(disk_goes_on.wait)
+    jobs._errands._disk.submit(disk_goes_on.wait)
     cancelling = asyncio.create_task(jobs.cancel(asked.id))
     while jobs._jobs[asked.id].status != "cancelled":
         await asyncio.sleep(0)

@@ -83,7 +83,7 @@ def test_a_reader_leaves_when_nobody_sends_files_any_more() -> None:
 
 
 def test_over_rest_it_is_422_and_the_next_upload_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.rest.jobs.MidiReader", lambda: MidiReader(HOSTILE))
+    monkeypatch.setattr("server.rest.errands.MidiReader", lambda: MidiReader(HOSTILE))
     midi = write_midi(read_midi(next(iter(ACCEPTED.values()))))
     with run_server() as running:
         url, kind = f"{running.http}/v1/generations?bars=1", {"content-type": "audio/midi"}
