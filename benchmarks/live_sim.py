@@ -115,12 +115,12 @@ class _PricedEngine(Around):
 
     def run(self, work: Sequence[tuple[Any, Step]]) -> list[Drawn]:
         began = thread_time_ns()
-        tokens = super().run(work)
-        passes = max(len(step.draws) or 1 for _, step in work)
+        drawn = super().run(work)
+        passes = max(len(tokens) or 1 for tokens in drawn)
         took = thread_time_ns() - began if self._step_ns is None else passes * self._step_ns
         self.spent_ns += took
         self._spend(took)
-        return tokens
+        return drawn
 
 
 class _DeafScribe(Scribe):

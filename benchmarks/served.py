@@ -49,7 +49,7 @@ class StepTimes(Around):
     def run(self, work: Sequence[tuple[Any, Step]]) -> list[Drawn]:
         began = perf_counter_ns()
         drawn = super().run(work)
-        if all(len(step.append) <= 1 and len(step.draws) == 1 for _, step in work):
+        if all(len(step.append) <= 1 and len(tokens) == 1 for (_, step), tokens in zip(work, drawn, strict=True)):
             self.decode_ms.append((perf_counter_ns() - began) / 1e6)
         return drawn
 

@@ -62,7 +62,7 @@ class EngineThread:
             ended = self._now()
         with self._house.lock:
             if work:
-                self._house.numbers.ran_for_sessions([job.step for job in work], sum(map(len, drawn)), began, ended)
+                self._house.numbers.ran_for_sessions([job.step for job in work], drawn, began, ended)
                 self._accept(work, drawn)
             self._emit()
         return bool(work) or self._write_batch()

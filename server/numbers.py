@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from clients.times import percentile
-from model.engine.work import Step
+from model.engine.work import Drawn, Step
 from music.time import Nanos
 from server.histogram import MARGINS, Counted, Histogram
 
@@ -88,15 +88,15 @@ class Numbers:
         self._recent.append((ended, tokens, ended - began))
         self._forget(ended)
 
-    def ran_for_sessions(self, steps: list[Step], tokens: int, began: Nanos, ended: Nanos) -> None:
+    def ran_for_sessions(self, steps: list[Step], drawn: list[Drawn], began: Nanos, ended: Nanos) -> None:
         """`steps`: of each sequence, in one call of the engine. Draws that follow one another are a pass each."""
-        self.ran(tokens, began, ended)
+        self.ran(sum(map(len, drawn)), began, ended)
         appended = [len(step.append) for step in steps]
         self.appended += sum(appended)
         self.busy_ns += ended - began
         self.batch_size.add(len(steps))
         if max(appended) <= 1:
-            self.decode.add((ended - began) // max(1, *(len(step.draws) for step in steps)))
+            self.decode.add((ended - began) // max(1, *map(len, drawn)))
         else:
             self.prefill.add(ended - began)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Final
 
-from model.engine.work import Draw
+from model.engine.work import Draw, Follower
 from model.tokens.codec import duration_token
-from model.tokens.grammar import ALL_PARTS, Limits, State, allowed, mask_of
-from model.tokens.vocabulary import DURATION, PART, TICKS_PER_STEP, VELOCITY
+from model.tokens.grammar import ALL_PARTS, Limits, Ranges, State, advance, allowed, mask_of
+from model.tokens.vocabulary import DURATION, PART, PITCH, POSITION, TICKS_PER_STEP, VELOCITY, Block
 from music.harmony import Key, likeliest_key
 from music.time import TICKS_PER_QUARTER, Tick
 from streaming.guard import worn
@@ -40,6 +40,15 @@ class Scene:
     is_thin: bool
     is_shared: bool = False  # humans play at this time, too: a moment may be theirs
     throw: int = 0
+    is_placed: bool = True  # the state's position is where the note will be, not one of several
+
+    @property
+    def taste(self) -> Taste:
+        return self.settings.taste
+
+    def behind(self, token: int) -> "Scene":
+        """With `token` written; of a position, as one of those that there are."""
+        return replace(self, state=advance(self.state, token), is_placed=self.is_placed and token not in POSITION)
 
     @property
     def is_last_chord(self) -> bool:
@@ -48,11 +57,15 @@ class Scene:
 
 
 def draw(scene: Scene) -> Draw:
-    """A note's pitch is drawn with its velocity and its duration: what they may be depends on no earlier draw."""
-    state, taste = scene.state, scene.settings.taste
+    """The next token, and behind it, at once, the rest of its note: as far as what that may be is known by now."""
     if scene.is_thin:
-        taste = replace(taste, density=max(-1.0, taste.density - THIN))
-    place = _place(scene)
+        taste = replace(scene.taste, density=max(-1.0, scene.taste.density - THIN))
+        scene = replace(scene, settings=replace(scene.settings, taste=taste))
+    return replace(_drawn(scene), throw=scene.throw)
+
+
+def _drawn(scene: Scene) -> Draw:
+    state, taste, place = scene.state, scene.taste, _place(scene)
     limits = Limits(
         parts=_players(scene, scene.settings.machine & ~taste.muted),
         earliest=scene.earliest,
@@ -62,20 +75,41 @@ def draw(scene: Scene) -> Draw:
         pitches=pitches(taste, place),
     )
     ranges = allowed(state, limits)
-    offsets = bias(taste, place, state, ranges)
-    then = (_velocity(scene, taste), _duration(scene)) if state.last is PART else ()
-    return Draw(allowed=ranges, sampling=scene.settings.sampling, bias=offsets, throw=scene.throw, then=then)
+    then = (Follower(*_all(PITCH), _velocity(scene)),) if state.last is PART else _followers(scene, ranges)
+    return Draw(allowed=ranges, sampling=scene.settings.sampling, bias=bias(taste, place, state, ranges), then=then)
 
 
-def _velocity(scene: Scene, taste: Taste) -> Draw:
+def _followers(scene: Scene, ranges: Ranges) -> tuple[Follower, ...]:
+    """Behind a position the part, behind a part of the machine's its pitch. Behind a human's the moment is theirs."""
+    found = []
+    for first, stop in ranges:
+        if first in POSITION:
+            found.append(Follower(*_all(POSITION), _drawn(scene.behind(first))))
+        elif first in PART and scene.settings.machine >> first - PART.start & 1 and _is_tasted(scene):
+            found.append(Follower(first, stop, _drawn(scene.behind(first))))
+    return tuple(found)
+
+
+def _is_tasted(scene: Scene) -> bool:
+    """The taste in pitches is known: where the position is, or where it is the same at all of them."""
+    taste = scene.taste
+    return scene.is_placed or not (taste.chart or taste.repetition_guard or scene.turn.close is not None)
+
+
+def _velocity(scene: Scene) -> Draw:
+    taste = scene.taste
     offsets = velocity_bias(taste.dynamics) if taste.dynamics else ()
-    ranges = ((VELOCITY.start, VELOCITY.stop),)
-    return Draw(allowed=ranges, sampling=scene.settings.sampling, bias=offsets, throw=scene.throw)
+    then = (Follower(*_all(VELOCITY), _duration(scene)),)
+    return Draw(allowed=(_all(VELOCITY),), sampling=scene.settings.sampling, bias=offsets, then=then)
 
 
 def _duration(scene: Scene) -> Draw:
     shortest = duration_token(scene.settings.bar // 2) if scene.is_last_chord else DURATION.start
-    return Draw(allowed=((shortest, DURATION.stop),), sampling=scene.settings.sampling, throw=scene.throw)
+    return Draw(allowed=((shortest, DURATION.stop),), sampling=scene.settings.sampling)
+
+
+def _all(block: Block) -> tuple[int, int]:
+    return block.start, block.stop
 
 
 def key_of(settings: Settings, lines: Sequence[Line]) -> Key:

@@ -157,9 +157,12 @@ class Machine(Performer):
         if asked is None or not drawn:
             return
         if isinstance(asked, Turn):
-            self.scribe.transcript.hold(drawn[:-1])
-            if self.turn is not None:
-                self._play(drawn[-1], self.turn, now)
+            for i, token in enumerate(drawn):
+                if self.turn is None:  # what was written ends it
+                    return
+                if i:
+                    self.scribe.transcript.hold()
+                self._play(token, self.turn, now)
         elif asked.duration is None:  # otherwise the key came up meanwhile, and there is nothing to guess
             (token,) = drawn
             self.scribe.transcript.push(token)

@@ -1,6 +1,7 @@
 """A journal played again: the same calls in the same order make the same session, note for note. Knows no file."""
 
 from copy import deepcopy
+from itertools import zip_longest
 from typing import Any, Protocol
 
 from model.engine.work import Drawn, Step
@@ -100,7 +101,7 @@ class Replay:
     def _compare(self, drawn: Drawn) -> None:
         self.tokens += len(drawn)
         if self._drawing:
-            self.different += sum(before != now for before, now in zip(drawn, self._drawn, strict=True))
+            self.different += sum(before != now for before, now in zip_longest(drawn, self._drawn))
 
 
 def _drawn(value: Any) -> Drawn:

@@ -220,7 +220,8 @@ class Session:
     def poll(self, now: Tick) -> Step | None:
         """What the engine should do next for this sequence; None: nothing now."""
         self._machine.pass_to(now)
-        self._begin(now)
+        if self._begin(now):
+            return None  # it is told at once, however long the engine takes
         for stuck in self._keys.overdue(now):
             if released := self._keys.release(stuck.part, stuck.pitch, now):
                 self._release(released)
@@ -251,18 +252,20 @@ class Session:
         """That step has run. True: the second sequence is the first from now on, and the other one is free."""
         return self._machine.accept_relief(now)
 
-    def _begin(self, now: Tick) -> None:
-        """Count in, once; or come back within a beat."""
+    def _begin(self, now: Tick) -> bool:
+        """Once: whether it counts in. One that goes on comes back within a beat."""
         if self._has_begun:
-            return
+            return False
         self._has_begun = True
         if self._goes_on:
             if turn := self._machine.turn:
                 soon = Tick(now + self._machine.pace.lead + self._settings.beat)
                 self._machine.begin(replace(turn, opens_by=soon))
-        else:
-            for click in count_in(self._settings, Tick(now + self._machine.pace.lead)):
-                self._machine.plan.promise(click)
+            return False
+        clicks = count_in(self._settings, Tick(now + self._machine.pace.lead))
+        for click in clicks:
+            self._machine.plan.promise(click)
+        return bool(clicks)
 
     # ---- changes of the plan -------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 Knows neither time nor music.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from model.engine.work import Draw, Step
@@ -82,8 +82,6 @@ class Tape(Generic[S]):
         """The step last offered has run."""
         self._synced = self._offered
 
-    def hold(self, drawn: Iterable[int]) -> None:
-        """Write what the engine, which is up to date, has drawn and kept."""
-        for token in drawn:
-            self.push(token)
+    def hold(self) -> None:
+        """The engine, which was up to date, has drawn and kept what was written since."""
         self._synced = self._offered = len(self._tokens)

@@ -105,6 +105,7 @@ def _train(run: Run, lesson: Lesson, folder: Path, deadline: Deadline, *, own_st
         batch=run.batch,
         shorter=0.0,
         own_step=own_step,
+        half=False,  # networks this small gain nothing, and figures are the same on every processor
         validate_every_minutes=budget / checks,
     )
     clock = count(0, STEP_NS).__next__

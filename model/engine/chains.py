@@ -1,6 +1,7 @@
 """Draws that follow one another, for an engine that makes one draw in a pass. Knows no network."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from model.engine.work import Drawn, EngineSequence, Step
@@ -11,14 +12,17 @@ Run = Callable[[Sequence[tuple[S, Step]]], list[int | None]]  # the first draw o
 
 def run_chains(run: Run[S], work: Sequence[tuple[S, Step]]) -> list[Drawn]:
     """All draws of checked work: as many passes as the longest chain has."""
-    drawn = [[] if token is None else [token] for token in run(work)]
-    for link in range(1, max((len(step.draws) for _, step in work), default=0)):
-        going = [i for i, (_, step) in enumerate(work) if link < len(step.draws)]
-        steps = [
-            (work[i][0], Step(keep=work[i][0].length, append=(drawn[i][-1],), draw=work[i][1].draws[link]))
-            for i in going
-        ]
-        for i, token in zip(going, run(steps), strict=True):
-            assert token is not None
+    drawn: list[list[int]] = [[] for _ in work]
+    going, steps = list(range(len(work))), list(work)
+    while going:
+        tokens = zip(going, steps, run(steps), strict=True)
+        going, steps = [], []
+        for i, (sequence, step), token in tokens:
+            if token is None or step.draw is None:
+                continue
             drawn[i].append(token)
-    return [tuple(tokens) for tokens in drawn]
+            if (behind := step.draw.behind(token)) is not None:
+                going.append(i)
+                draw = replace(behind, throw=step.draw.throw)
+                steps.append((sequence, Step(keep=sequence.length, append=(token,), draw=draw)))
+    return [tuple(each) for each in drawn]

@@ -1,6 +1,6 @@
 """What every engine refuses, before it changes anything. Knows no network, only its sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from math import isfinite
 from typing import Final
@@ -16,17 +16,29 @@ def check_step(step: Step, *, length: int, capacity: int, vocabulary: int) -> No
     if not 0 <= step.keep <= length:
         raise BadStep(f"expected to keep 0 to {length} tokens, got {step.keep}")
     read = step.keep + len(step.append)
-    longer = read + len(step.draws[1:])
+    longer = read + (step.draw.longest - 1 if step.draw else 0)
     if longer > capacity:
         raise BadStep(f"expected at most {capacity} tokens in a sequence, got {longer}")
     if step.append and not 0 <= min(step.append) <= max(step.append) < vocabulary:
         raise BadStep(f"expected token ids of 0 to {vocabulary - 1}, got {min(step.append)} to {max(step.append)}")
-    if step.draws and read == 0:
+    if step.draw is None:
+        return
+    if read == 0:
         raise BadStep("expected tokens before a draw, got an empty sequence")
-    for draw in step.draws:
+    for draw in _all_of(step.draw):
         check_draw(draw, vocabulary)
-    if any(draw.then for draw in step.draws[1:]):
-        raise BadStep("expected draws that follow another to have none that follow them, got some")
+
+
+def _all_of(first: Draw) -> Collection[Draw]:
+    """It and all that may come behind it, each once."""
+    found = {id(first): first}
+    new = [first]
+    while new:
+        for _, _, draw in new.pop().then:
+            if id(draw) not in found:
+                found[id(draw)] = draw
+                new.append(draw)
+    return found.values()
 
 
 def check_draw(draw: Draw, vocabulary: int) -> None:
@@ -37,6 +49,9 @@ def check_draw(draw: Draw, vocabulary: int) -> None:
     for token, by in draw.bias:
         if not (0 <= token < vocabulary and isfinite(by)):
             raise BadStep(f"expected finite offsets of token ids of 0 to {vocabulary - 1}, got {by} of {token}")
+    for first, stop, _ in draw.then:
+        if not 0 <= first < stop <= vocabulary:
+            raise BadStep(f"expected draws behind token ids of 0 to {vocabulary - 1}, got {first} to {stop - 1}")
 
 
 def check_distinct(sequences: Sequence[object]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from model.tokens.grammar import Ranges
 from music.errors import BadSetting, TradefoursError
@@ -37,8 +37,25 @@ class Draw:
     allowed: Ranges
     sampling: Sampling = field(default_factory=Sampling)
     bias: tuple[tuple[int, float], ...] = ()  # (token id, offset of its logit), before temperature; a token once
-    throw: int = 0  # whoever draws again at the same place wants other dice
-    then: tuple["Draw", ...] = ()  # drawn at once, each after the token before it; these have none
+    throw: int = 0  # whoever draws again at the same place wants other dice; of the first draw, for all behind it
+    then: tuple["Follower", ...] = ()  # the first whose range the token is in is drawn at once behind it
+
+    def behind(self, token: int) -> "Draw | None":
+        """What is drawn at once behind `token`, if this draw gives that."""
+        return next((follower.draw for follower in self.then if follower.first <= token < follower.stop), None)
+
+    @property
+    def longest(self) -> int:
+        """The most tokens that it and those behind it give."""
+        return 1 + max((follower.draw.longest for follower in self.then), default=0)
+
+
+class Follower(NamedTuple):
+    """A draw behind a token of `first` to `stop`."""
+
+    first: int
+    stop: int
+    draw: Draw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +70,8 @@ class Step:
     append: tuple[int, ...] = ()
     draw: Draw | None = None
 
-    @property
-    def draws(self) -> tuple[Draw, ...]:
-        """In order."""
-        return () if self.draw is None else (self.draw, *self.draw.then)
 
-
-Drawn = tuple[int, ...]  # nothing, a token, or as many as a draw and its `then` ask for
+Drawn = tuple[int, ...]  # nothing, a token, or as many as a draw and those behind it gave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,8 @@ class PerceiverConfig:
 
 PRESETS: dict[str, PerceiverConfig] = {
     "perceivers-tiny": PerceiverConfig(layers=2, width=64, head_size=16, hidden=128, latents=16, context=64, short=16),
+    # What two processor cores can teach in an evening.
+    "perceivers-mini": PerceiverConfig(layers=4, width=192, head_size=48, hidden=512, context=2048),
     "perceivers-small": PerceiverConfig(),
     # The paper's: 1,024 wide, 24 layers, 16 heads, 1,024 latents, 32,768 tokens. Its MLPs are four times as wide as the
     # stream and have no gate; ours have a gate and as many parameters.

@@ -39,6 +39,7 @@ class TrainingPlan:
     cool_down: float = 0.6  # share of the budget, at the end, in which the rates fall to nothing
     clip: float = 1.0
     own_step: bool = True  # keys' and values' projections are moved by themselves, too
+    half: bool = True  # products in bf16, where the device multiplies it faster than float32
     validate_every_minutes: float = 10.0
 
     def rate(self, done: float) -> float:
@@ -68,6 +69,12 @@ def training_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether it has instructions for it. A processor without them would emulate it, slower than float32."""
+    able = torch.cpu.get_capabilities()
+    return device.type == "cuda" or any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
 def usual_batch() -> int:
     """Crops in a step that suit the device."""
     return CUDA_BATCH if training_device().type == "cuda" else CPU_BATCH
@@ -93,6 +100,7 @@ class Trainer:
         self.plan, self.lesson, self.folder, self._clock = plan, lesson, folder, clock
         self.device = training_device()
         self._is_cuda = self.device.type == "cuda"
+        self._halves = plan.half and multiplies_bf16(self.device)
         self._stride = CUDA_STRIDE if self._is_cuda and clock is time.monotonic_ns else 1  # other clocks count steps
         self._batches = Ahead(lesson.sampler, min(DRAWERS, max(1, cpu_count() - 2)) if self._is_cuda else 0)
         self.network = lesson.network.to(self.device)
@@ -154,7 +162,7 @@ class Trainer:
         if self._is_cuda:
             rows = rows.pin_memory().to(self.device, non_blocking=True)
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._is_cuda):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._halves):
             return self.lesson.loss(rows)
 
     def _step(self, done: float) -> Tensor:

@@ -10,6 +10,7 @@ from model.engine.work import BadStep, Cached, Draw, Drawn, EngineFull, Step
 from music.time import Nanos, Tick
 from streaming.messages import Control, Plan, PlannedNote, PlayerPart, Start
 from streaming.settings import Settings
+from tests.chains import chain
 
 MS = 1_000_000
 
@@ -61,8 +62,9 @@ class FakeEngine:
 
     def _step(self, sequence: FakeSequence, step: Step) -> Drawn:
         assert not sequence.is_closed
-        sequence.length = step.keep + len(step.append) + max(0, len(step.draws) - 1)
-        return tuple(sequence.random.randrange(*sequence.random.choice(draw.allowed)) for draw in step.draws)
+        drawn = chain(step.draw, lambda draw: sequence.random.randrange(*sequence.random.choice(draw.allowed)))
+        sequence.length = step.keep + len(step.append) + len(drawn[:-1])
+        return drawn
 
 
 @dataclass

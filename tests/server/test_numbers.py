@@ -42,7 +42,7 @@ def test_a_run_in_which_anybody_is_given_more_than_one_token_is_prefill() -> Non
     numbers = Numbers()
     for appended in ([1], [0, 1], [1, 2], [7]):
         steps = [Step(keep=0, append=(1,) * tokens) for tokens in appended]
-        numbers.ran_for_sessions(steps, 1, Nanos(0), Nanos(3))
+        numbers.ran_for_sessions(steps, [(0,)], Nanos(0), Nanos(3))
     numbers.ran_for_pieces(5, Nanos(0), Nanos(3))
     counts = numbers.counts(waiting=0)
     assert (counts.decode.seen, counts.prefill.seen, counts.batch.seen) == (2, 2, 1)
@@ -50,8 +50,8 @@ def test_a_run_in_which_anybody_is_given_more_than_one_token_is_prefill() -> Non
 
 
 def test_passes_that_follow_one_another_in_a_run_are_steps_of_a_share_each_and_the_engine_is_busy_for_all() -> None:
-    numbers, last = Numbers(), Draw(allowed=((0, 1),))
-    draw = Draw(allowed=((0, 1),), then=(last, last))
-    numbers.ran_for_sessions([Step(keep=0, append=(1,), draw=draw)], 3, Nanos(0), Nanos(30))
+    numbers = Numbers()
+    step = Step(keep=0, append=(1,), draw=Draw(allowed=((0, 1),)))
+    numbers.ran_for_sessions([step], [(0, 0, 0)], Nanos(0), Nanos(30))
     counts = numbers.counts(waiting=0)
     assert (counts.decode.total, counts.busy_ns) == (10, 30)

@@ -20,6 +20,7 @@ from streaming.machine import Machine
 from streaming.messages import Control, Pedal, Plan, PlannedNote, Start, Transport
 from streaming.scribe import Scribe
 from streaming.session import Session
+from tests.chains import chain
 
 Happening = NoteOn | NoteOff | Control | Transport | Pedal
 Arrival = tuple[Tick, Happening]  # when the session hears of it, and what
@@ -49,9 +50,11 @@ class FakeEngine:
         rewind(step, self.tokens, self._states)
         self._read(step.append)
         drawn = list[int]()
-        for draw in step.draws:
+        draw = step.draw
+        while draw is not None:
             self._read(drawn[-1:])
             drawn.append(self._draw(draw))
+            draw = draw.behind(drawn[-1])
         return tuple(drawn)
 
     def _read(self, tokens: Sequence[int]) -> None:
@@ -98,7 +101,7 @@ class FakePiano:
         for token in step.append:
             self.tokens.append(token)
             self._states.append(performance.advance(self._states[-1], token))
-        return tuple(self._draw(draw) for draw in step.draws)
+        return chain(step.draw, self._draw)
 
     def _draw(self, draw: Draw) -> int:
         if draw.allowed == ((END, END + 1),):

@@ -16,6 +16,7 @@ from music.time import Tick
 from streaming.journal import HEADER, MAGIC, Frame, Journaled, read_frames, read_truth
 from streaming.messages import Control, Mode, Pedal, PlayerPart, PromptNote, Start, Transport
 from streaming.replay import Replay
+from tests.chains import chain
 from tests.streaming.live_set import Arrival, FakeEngine, Listener, LiveSet, playing
 from tests.streaming.test_modes import steady
 
@@ -199,7 +200,7 @@ class Parrot:
         self.begun += 1
 
     def run(self, step: Step, *, is_relief: bool) -> Drawn:
-        return (self.token,) * len(step.draws)
+        return chain(step.draw, lambda draw: self.token)
 
     def relieve(self) -> None:
         raise AssertionError("no context was full")

@@ -9,6 +9,7 @@ from music.time import Tick
 from streaming.messages import Mode, Start
 from streaming.room import Room
 from streaming.session import Session
+from tests.chains import chain
 
 BAR = 1920
 
@@ -46,7 +47,7 @@ class Leaver:
         return asked
 
     def _draw(self, asked: Step) -> Drawn:
-        return tuple(self._token(draw) for draw in asked.draws)
+        return chain(asked.draw, self._token)
 
     def _token(self, draw: Draw) -> int:
         starts = [start for start, _ in draw.allowed]

@@ -17,6 +17,7 @@ from streaming.choices import MOST_AT_ONCE
 from streaming.messages import Control, PlayerPart, Start
 from streaming.session import Session
 from streaming.taste import Place, Taste, bias, chord_at, pitches, velocity_bias
+from tests.chains import chain, draws_of
 from tests.streaming.live_set import FakeEngine, live_set
 from tests.streaming.test_modes import steady
 
@@ -111,8 +112,9 @@ def test_what_the_human_holds_is_what_is_followed() -> None:
     session, followed = Session(Start(mode="duet", chords="follow"), capacity=1024), set()
     session.receive(NoteOn(Tick(0), 0, 61, 80), Tick(0))
     while (step := session.poll(Tick(0))) and step.draw:
-        followed |= {(token - PITCH.start) % 12 for token, _ in step.draw.bias if token in PITCH}
-        session.accept(tuple(draw.allowed[-1][0] for draw in step.draws), Tick(0))
+        biased = (token for draw in draws_of(step.draw) for token, _ in draw.bias)
+        followed |= {(token - PITCH.start) % 12 for token in biased if token in PITCH}
+        session.accept(chain(step.draw, lambda draw: draw.allowed[-1][0]), Tick(0))
     assert followed == {1}
 
 
@@ -146,8 +148,8 @@ def test_only_where_the_machine_has_several_parts_do_they_come_forward() -> None
         session, offsets = Session(start, capacity=1024), []
         session.receive(NoteOn(Tick(0), 0, 61, 80), Tick(0))
         while (step := session.poll(Tick(0))) and step.draw:
-            offsets += [token for token, _ in step.draw.bias if token in PART]
-            session.accept(tuple(draw.allowed[-1][0] for draw in step.draws), Tick(0))
+            offsets += [token for draw in draws_of(step.draw) for token, _ in draw.bias if token in PART]
+            session.accept(chain(step.draw, lambda draw: draw.allowed[-1][0]), Tick(0))
         assert bool(offsets) == is_balanced
 
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from model.checkpoint import AnyNetwork
-from model.engine.checks import DAMAGED, checked_token
+from model.engine.checks import checked_token
 from model.engine.dice import uniform
 from model.engine.native.decoder import Format, pack_decoder
-from model.engine.native.library import CDraw, CWork, library
+from model.engine.native.library import CDraw, CFollower, CWork, library
 from model.engine.native.perceiver import pack_perceiver
 from model.engine.roster import ListedMember, Roster
 from model.engine.work import Cached, Draw, Drawn, EngineFull, Sampling, Step
@@ -95,7 +95,7 @@ class NativeEngine:
         self._roster.check_work(work)
         told = (CWork * len(work))(*(_told(sequence, step) for sequence, step in work))
         library().tradefours_run(self._packed.handle, told, len(work))
-        drawn = [tuple(map(checked_token, one.tokens[: one.draw_count])) if one.draw_count else () for one in told]
+        drawn = [tuple(map(checked_token, one.tokens[: one.drawn])) if one.drawn else () for one in told]
         for (sequence, _), tokens in zip(work, drawn, strict=True):
             sequence.tokens.extend(tokens[:-1])
         return drawn
@@ -131,15 +131,18 @@ def _told(sequence: NativeSequence, step: Step) -> CWork:
     keep, append = sequence.write(step)
     told = CWork(sequence=sequence.handle, append=_int32s(append), append_count=len(append), keep=keep)
     if step.draw is not None:
-        draws = [
-            _draw(draw, uniform(sequence.seed, sequence.length + i, draw.throw)) for i, draw in enumerate(step.draws)
-        ]
-        told.draws, told.draw_count = (CDraw * len(draws))(*draws), len(draws)
-        told.tokens = _int32s([DAMAGED] * len(draws))
+        most = step.draw.longest
+        dice = [uniform(sequence.seed, sequence.length + i, step.draw.throw) for i in range(most)]
+        told.uniforms = (ctypes.c_double * most)(*dice)
+        told.tokens = (ctypes.c_int32 * most)()
+        told.draw = ctypes.pointer(_draw(step.draw, {}))
     return told
 
 
-def _draw(draw: Draw, dice: float) -> CDraw:
+def _draw(draw: Draw, known: dict[int, CDraw]) -> CDraw:
+    """`known`: those that were told before, by id: several may be followed by the same."""
+    if (before := known.get(id(draw))) is not None:
+        return before
     sampling = draw.sampling
     told = CDraw(
         ranges=_int32s([edge for span in draw.allowed for edge in span]),
@@ -147,12 +150,15 @@ def _draw(draw: Draw, dice: float) -> CDraw:
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         min_p=sampling.min_p,
-        uniform=dice,
     )
     if draw.bias:
         tokens, offsets = zip(*draw.bias, strict=True)
         told.bias_tokens, told.bias = _int32s(tokens), (ctypes.c_float * len(offsets))(*offsets)
         told.bias_count = len(draw.bias)
+    if draw.then:
+        followers = [CFollower(first, stop, ctypes.pointer(_draw(next, known))) for first, stop, next in draw.then]
+        told.followers, told.follower_count = (CFollower * len(followers))(*followers), len(followers)
+    known[id(draw)] = told
     return told
 
 

@@ -51,17 +51,25 @@ class CCross(Structure):
 
 
 class CDraw(Structure):
-    _fields_ = (
-        ("ranges", POINTER(c_int32)),
-        ("range_count", c_int32),
-        ("bias_count", c_int32),
-        ("bias_tokens", POINTER(c_int32)),
-        ("bias", POINTER(c_float)),
-        ("temperature", c_float),
-        ("top_p", c_float),
-        ("min_p", c_float),
-        ("uniform", c_double),
-    )
+    pass
+
+
+class CFollower(Structure):
+    _fields_ = (("first", c_int32), ("stop", c_int32), ("draw", POINTER(CDraw)))
+
+
+CDraw._fields_ = (
+    ("ranges", POINTER(c_int32)),
+    ("range_count", c_int32),
+    ("bias_count", c_int32),
+    ("bias_tokens", POINTER(c_int32)),
+    ("bias", POINTER(c_float)),
+    ("temperature", c_float),
+    ("top_p", c_float),
+    ("min_p", c_float),
+    ("follower_count", c_int32),
+    ("followers", POINTER(CFollower)),
+)
 
 
 class CWork(Structure):
@@ -70,9 +78,10 @@ class CWork(Structure):
         ("append", POINTER(c_int32)),
         ("append_count", c_int32),
         ("keep", c_int32),
-        ("draw_count", c_int32),
-        ("draws", POINTER(CDraw)),
+        ("draw", POINTER(CDraw)),
+        ("uniforms", POINTER(c_double)),
         ("tokens", POINTER(c_int32)),
+        ("drawn", c_int32),
         ("logits", c_void_p),
     )
 

@@ -18,11 +18,12 @@ from model.engine.native.engine import NativeEngine
 from model.engine.native.library import NativeUnavailable, paths
 from model.engine.processors import sample
 from model.engine.torch_engine import TorchEngine
-from model.engine.work import BadStep, Draw, Engine, EngineFull, Sampling, Step
+from model.engine.work import BadStep, Draw, Drawn, Engine, EngineFull, Follower, Sampling, Step
 from model.networks.config import Sharing
 from model.networks.decoder import Decoder
 from model.tokens.grammar import Ranges
 from model.tokens.vocabulary import VOCABULARY
+from tests.chains import linked
 from tests.model.needs_cuda import ON_CUDA, is_cuda, needs_cuda
 from tests.model.random_networks import random_network, random_tokens
 
@@ -131,21 +132,24 @@ class AnyWork(RuleBasedStateMachine):
             room = self.engine.capacity - keep
             append = tuple(data.draw(st.lists(token_ids, max_size=min(room, 25))))
             self.written[sequence] = [*self.written[sequence][:keep], *append]
-            draw = self.some_draw(data, room - len(append)) if self.written[sequence] else None
+            behind = min(3, room - len(append))
+            draw = self.some_draw(data, behind) if self.written[sequence] else None
             work.append((sequence, Step(keep=keep, append=append, draw=draw)))
             self.touched.add(sequence)
         for (sequence, step), drawn in zip(work, self.engine.run(work), strict=True):
-            for i, (draw, token) in enumerate(zip(step.draws, drawn, strict=True)):
+            draw = step.draw
+            for i, token in enumerate(drawn):
+                assert draw is not None
                 self.check_draw([*self.written[sequence], *drawn[:i]], draw.allowed, token)
+                draw = draw.behind(token)
+            assert draw is None
             self.written[sequence] += drawn[:-1]
 
-    def some_draw(self, data: st.DataObject, room: int) -> Draw:
-        then = data.draw(st.lists(some_ranges, max_size=min(room, 3)))
-        return Draw(
-            allowed=data.draw(some_ranges),
-            sampling=GREEDY,
-            then=tuple(Draw(allowed=each, sampling=GREEDY) for each in then),
-        )
+    def some_draw(self, data: st.DataObject, behind: int) -> Draw:
+        """And at most so many behind it, in up to two ways."""
+        places = data.draw(st.lists(some_ranges, max_size=2 if behind > 0 else 0))
+        then = [Follower(*ranges[0], self.some_draw(data, behind - 1)) for ranges in places]
+        return Draw(allowed=data.draw(some_ranges), sampling=GREEDY, then=tuple(then))
 
     def check_draw(self, tokens: list[int], allowed: Ranges, token: int) -> None:
         assert any(start <= token < stop for start, stop in allowed)
@@ -270,11 +274,9 @@ def test_a_drawn_token_is_not_written_before_it_is_sent_back(engine_of: EngineOf
 @pytest.mark.parametrize("count", [1, 3])
 def test_draws_that_follow_at_once_are_those_that_would_follow_one_by_one(engine_of: EngineOf, count: int) -> None:
     engine = engine_of()
-    slices = [Draw(allowed=((10 * i, 10 * i + 40),), throw=i) for i in range(4)]
+    slices = [Draw(allowed=((10 * i, 10 * i + 40),), throw=2) for i in range(4)]
     works = [(engine.open(i), Step(keep=0, append=tuple(random_tokens(7 + 25 * i)))) for i in range(count)]
-    at_once = engine.run(
-        [(each, replace(step, draw=replace(slices[0], then=tuple(slices[1:])))) for each, step in works]
-    )
+    at_once = engine.run([(each, replace(step, draw=linked(*slices))) for each, step in works])
     assert [sequence.length for sequence, _ in works] == [len(step.append) + 3 for _, step in works]
     for (sequence, step), drawn in zip(works, at_once, strict=True):
         engine.run([(sequence, step)])
@@ -282,6 +284,23 @@ def test_draws_that_follow_at_once_are_those_that_would_follow_one_by_one(engine
             keep = len(step.append) + i
             assert engine.run([(sequence, Step(keep=keep, draw=slices[i]))]) == [(token,)]
             engine.run([(sequence, Step(keep=keep, append=(token,)))])
+
+
+def test_what_was_drawn_decides_which_draw_is_next_and_whether_there_is_one(engine_of: EngineOf) -> None:
+    engine = engine_of()
+    low, high = Draw(allowed=((10, 20),)), Draw(allowed=((30, 40),))
+    fork = Draw(allowed=((1, 2), (5, 6), (8, 9)), then=(Follower(1, 3, low), Follower(0, 6, high)))
+    drawn = list[Drawn]()
+    for at in range(0, 24, MOST):
+        works = [(engine.open(at + i), Step(keep=0, append=(1 + at + i, 2, 3), draw=fork)) for i in range(MOST)]
+        drawn += engine.run(works)
+        assert [sequence.length for sequence, _ in works] == [2 + len(tokens) for tokens in drawn[-MOST:]]
+        for sequence, _ in works:
+            sequence.close()
+    assert {tokens[0] for tokens in drawn} == {1, 5, 8}
+    for first, *others in drawn:
+        assert len(others) == (first != 8)
+        assert all(10 * (1 if first == 1 else 3) <= token < 10 * (2 if first == 1 else 4) for token in others)
 
 
 def test_a_draw_needs_no_new_tokens(engine_of: EngineOf) -> None:
@@ -363,9 +382,9 @@ def test_a_full_engine_says_so_until_one_leaves(engine_of: EngineOf) -> None:
         (Step(keep=3, draw=Draw(allowed=((9, VOCABULARY + 1),))), "expected ascending, non-empty ranges"),
         (Step(keep=3, draw=Draw(allowed=((9, 12),), bias=((VOCABULARY, 1.0),))), "expected finite offsets"),
         (Step(keep=3, draw=Draw(allowed=((9, 12),), bias=((9, math.inf),))), "got inf of 9"),
-        (Step(keep=3, draw=Draw(allowed=((9, 12),), then=(Draw(allowed=()),))), "expected ascending, non-empty ranges"),
-        (Step(keep=3, draw=replace(EVERYTHING, then=(replace(EVERYTHING, then=(EVERYTHING,)),))), "to have none"),
-        (Step(keep=3, draw=replace(EVERYTHING, then=(EVERYTHING,) * 400)), "tokens in a sequence, got 403"),
+        (Step(keep=3, draw=linked(EVERYTHING, Draw(allowed=((5, 5),)))), "expected ascending, non-empty ranges"),
+        (Step(keep=3, draw=replace(EVERYTHING, then=(Follower(7, 7, EVERYTHING),))), "draws behind token ids"),
+        (Step(keep=3, draw=linked(*[EVERYTHING] * 96)), "tokens in a sequence, got 98"),
     ],
 )
 def test_a_bad_step_is_refused_and_nothing_is_done(engine_of: EngineOf, step: Step, reason: str) -> None:

@@ -19,6 +19,7 @@ from model.engine.work import BadStep, Draw, EngineFull, Sampling, Step
 from model.networks.perceiver import Join, Perceiver
 from model.networks.perceiver_stream import window_at
 from model.tokens.performance import SIZE
+from tests.chains import linked
 from tests.model.random_performers import TINY, random_performer
 
 EVERYTHING = Draw(allowed=((0, SIZE),))
@@ -147,8 +148,7 @@ def test_the_music_depends_neither_on_company_nor_on_portions(make: Make) -> Non
 def test_draws_that_follow_one_another_are_as_good_as_single_ones(make: Make) -> None:
     engine, single = make(NETWORK), list[int]()
     one, other = engine.open(3), engine.open(3)
-    chain = Draw(allowed=((0, SIZE),), then=(EVERYTHING, EVERYTHING))
-    (together,) = engine.run([(one, Step(keep=0, append=(5, 6), draw=chain))])
+    (together,) = engine.run([(one, Step(keep=0, append=(5, 6), draw=linked(*[EVERYTHING] * 3)))])
     append: tuple[int, ...] = (5, 6)
     for _ in range(3):
         (append,) = engine.run([(other, Step(keep=other.length, append=append, draw=EVERYTHING))])

@@ -29,7 +29,7 @@ void keep_top(std::vector<Candidate>& left, float mass) {
 }
 }  // namespace
 
-int draw(const Draw& wish, const float* logits) {
+int draw(const Draw& wish, double uniform, const float* logits) {
     std::vector<Candidate> left;
     for (int r = 0; r < wish.range_count; r++)
         for (int token = wish.ranges[2 * r]; token < wish.ranges[2 * r + 1]; token++)
@@ -57,7 +57,13 @@ int draw(const Draw& wish, const float* logits) {
     double summed = 0;
     for (const Candidate& c : left) {
         summed += c.weight;
-        if (summed > wish.uniform * total) return c.token;
+        if (summed > uniform * total) return c.token;
     }
     return left.back().token;
+}
+
+const Draw* behind(const Draw& wish, int token) {
+    for (const Follower* f = wish.followers; f < wish.followers + wish.follower_count; f++)
+        if (f->first <= token && token < f->stop) return f->draw;
+    return nullptr;
 }

@@ -10,9 +10,19 @@ struct Draw {
     const int32_t* bias_tokens;
     const float* bias;
     float temperature, top_p, min_p;
-    double uniform;
+    int32_t follower_count;
+    const struct Follower* followers;  // the first whose range the token is in is drawn at once behind it
+};
+
+struct Follower {
+    int32_t first, stop;
+    const Draw* draw;
 };
 
 constexpr int kDamaged = -1;  // the logits are not numbers
 
-int draw(const Draw&, const float* logits);
+// `uniform`: the dice, from 0 to 1.
+int draw(const Draw&, double uniform, const float* logits);
+
+// What is drawn behind that token; null for nothing.
+const Draw* behind(const Draw&, int token);

@@ -19,10 +19,11 @@ struct Work {
     const int32_t* append;
     int32_t append_count;
     int32_t keep;      // the sequence is rewound to so many tokens first
-    int32_t draw_count;
-    const Draw* draws;  // one after the other: each token but the last is appended before the next draw
-    int32_t* tokens;    // the answers; what follows a damaged one stays as it was
-    float* logits;      // of the last draw's ranges, at their token ids, for whoever wants to see them; null without
+    const Draw* draw;  // the next one; each token that another is drawn behind is appended. Null in the end
+    const double* uniforms;  // for each of them
+    int32_t* tokens;         // the answers, of which the last may be damaged
+    int32_t drawn;           // so many
+    float* logits;           // of the last draw's ranges, at their token ids, for whoever wants to see them; null without
 };
 
 // The name of the path of that rank, or null past the last.
@@ -78,39 +79,45 @@ EXPORT void tradefours_run(Network* network, Work* work, int count) {
     Row rows[kRows];
     struct { Work* work; int row; } drawing[kRows];
     std::vector<Row> planned;
-    int filled = 0, draws = 0, link = 0;
+    int filled = 0, draws = 0;
     const auto flush = [&] {
         network->pass(rows, filled);
         for (int d = 0; d < draws; d++) {
             Work& w = *drawing[d].work;
-            const Draw& wish = w.draws[link];
+            const Draw& wish = *w.draw;
             const int32_t* ranges = wish.ranges;
             const int first = ranges[0], last = ranges[2 * wish.range_count - 1];
             const float* logits = network->logits(drawing[d].row, first, last);
             if (w.logits) std::copy(logits + first, logits + last, w.logits + first);
-            w.tokens[link] = draw(wish, logits);
+            const int token = draw(wish, w.uniforms[w.drawn], logits);
+            w.tokens[w.drawn++] = token;
+            w.draw = behind(wish, token);
         }
         filled = draws = 0;
     };
     const auto read = [&](Work& w, const int32_t* tokens, int n) {
         planned.clear();
-        network->plan(*w.sequence, tokens, n, link < w.draw_count, planned);
+        network->plan(*w.sequence, tokens, n, w.draw, planned);
         for (const Row& row : planned) {
             rows[filled++] = row;
-            if (&row == &planned.back() && link < w.draw_count) drawing[draws++] = {&w, filled - 1};
+            if (&row == &planned.back() && w.draw) drawing[draws++] = {&w, filled - 1};
             if (filled == kRows) flush();
         }
     };
-    int links = 0;
     for (Work* w = work; w < work + count; w++) {
         w->sequence->length = w->keep;
-        links = std::max(links, w->draw_count);
+        w->drawn = 0;
         read(*w, w->append, w->append_count);
     }
     if (filled) flush();
-    for (link = 1; link < links; link++) {
-        for (Work* w = work; w < work + count; w++)
-            if (link < w->draw_count && w->tokens[link - 1] != kDamaged) read(*w, w->tokens + link - 1, 1);
+    bool goes_on = true;
+    for (int link = 1; goes_on; link++) {  // a flush amid a round takes some to the next link: their turn is over
+        goes_on = false;
+        for (Work* w = work; w < work + count; w++) {
+            if (!w->draw || w->drawn != link) continue;
+            read(*w, w->tokens + link - 1, 1);
+            goes_on = true;
+        }
         if (filled) flush();
     }
 }
