@@ -20,7 +20,8 @@ class Rank(IntEnum):
     CALM = 2  # there is something to read again, or a note far ahead to write
 
 
-MOST_TOKENS: Final[Mapping[Rank, int]] = {Rank.OWED: 512, Rank.PRESSED: 16, Rank.CALM: 8}  # of one turn
+# Read and drawn in one turn, but that its last step may be longer.
+MOST_TOKENS: Final[Mapping[Rank, int]] = {Rank.OWED: 512, Rank.PRESSED: 24, Rank.CALM: 16}
 
 Poll = Callable[[Seat], Job | None]
 
@@ -63,7 +64,7 @@ class Precedence:
                 break
             if job := poll(seat):
                 jobs.append(job)
-                most -= len(job.step.append)
+                most -= job.step.most
                 self._jobs += 1
                 self._served[seat] = self._jobs
         return jobs

@@ -5,10 +5,11 @@ Pure: knows no plan and changes nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import takewhile
 from typing import Final
 
-from model.engine.work import Draw, Follower
+from model.engine.work import Draw, Follower, Sampling
 from model.tokens.codec import duration_token
 from model.tokens.grammar import ALL_PARTS, Limits, Ranges, State, advance, allowed, mask_of
 from model.tokens.vocabulary import DURATION, PART, PITCH, POSITION, TICKS_PER_STEP, VELOCITY, Block
@@ -17,7 +18,7 @@ from music.time import TICKS_PER_QUARTER, Tick
 from streaming.guard import worn
 from streaming.scribe import Line
 from streaming.settings import Settings
-from streaming.taste import Place, Taste, bias, pitches, velocity_bias
+from streaming.taste import Bias, Place, Taste, bias, pitches, velocity_bias
 from streaming.turns import Turn
 
 THIN = 1.0  # so much less density where the engine cannot keep up
@@ -65,6 +66,7 @@ def draw(scene: Scene) -> Draw:
 
 
 def _drawn(scene: Scene) -> Draw:
+    """The next token, and what may be drawn at once behind it."""
     state, taste, place = scene.state, scene.taste, _place(scene)
     limits = Limits(
         parts=_players(scene, scene.settings.machine & ~taste.muted),
@@ -74,9 +76,12 @@ def _drawn(scene: Scene) -> Draw:
         joining=0 if scene.is_thin else _joining(scene),
         pitches=pitches(taste, place),
     )
-    ranges = allowed(state, limits)
-    then = (Follower(*_all(PITCH), _velocity(scene)),) if state.last is PART else _followers(scene, ranges)
-    return Draw(allowed=ranges, sampling=scene.settings.sampling, bias=bias(taste, place, state, ranges), then=then)
+    ranges, sampling = allowed(state, limits), scene.settings.sampling
+    offsets = bias(taste, place, state, ranges)
+    if state.last is PART:
+        shortest = duration_token(scene.settings.bar // 2) if scene.is_last_chord else DURATION.start
+        return _note(ranges, offsets, sampling, taste.dynamics, shortest)
+    return Draw(allowed=ranges, sampling=sampling, bias=offsets, then=_followers(scene, ranges))
 
 
 def _followers(scene: Scene, ranges: Ranges) -> tuple[Follower, ...]:
@@ -96,16 +101,14 @@ def _is_tasted(scene: Scene) -> bool:
     return scene.is_placed or not (taste.chart or taste.repetition_guard or scene.turn.close is not None)
 
 
-def _velocity(scene: Scene) -> Draw:
-    taste = scene.taste
-    offsets = velocity_bias(taste.dynamics) if taste.dynamics else ()
-    then = (Follower(*_all(VELOCITY), _duration(scene)),)
-    return Draw(allowed=(_all(VELOCITY),), sampling=scene.settings.sampling, bias=offsets, then=then)
-
-
-def _duration(scene: Scene) -> Draw:
-    shortest = duration_token(scene.settings.bar // 2) if scene.is_last_chord else DURATION.start
-    return Draw(allowed=((shortest, DURATION.stop),), sampling=scene.settings.sampling)
+@lru_cache(maxsize=1024)
+def _note(pitches: Ranges, offsets: Bias, sampling: Sampling, dynamics: float, shortest: int) -> Draw:
+    """Pitch, velocity and duration. `shortest`: a token. Most notes are drawn as others were, so they are kept."""
+    duration = Draw(allowed=((shortest, DURATION.stop),), sampling=sampling)
+    behind = (Follower(*_all(VELOCITY), duration),)
+    louder = velocity_bias(dynamics) if dynamics else ()
+    velocity = Draw(allowed=(_all(VELOCITY),), sampling=sampling, bias=louder, then=behind)
+    return Draw(allowed=pitches, sampling=sampling, bias=offsets, then=(Follower(*_all(PITCH), velocity),))
 
 
 def _all(block: Block) -> tuple[int, int]:
@@ -159,7 +162,7 @@ def _place(scene: Scene) -> Place:
     if settings.taste.repetition_guard and state.last is PART and settings.taste.is_tuned(state.part):
         most = settings.taste.repetition_guard
         place = replace(place, worn=worn(scene.lines, state.part, state.step, state.bar_length, most))
-    if settings.machine.bit_count() > 1:
+    if settings.machine.bit_count() > 1 and state.last is not PART:
         place = replace(place, waits=_waits(scene))
     if turn.close is None:
         return place

@@ -39,15 +39,14 @@ class Draw:
     bias: tuple[tuple[int, float], ...] = ()  # (token id, offset of its logit), before temperature; a token once
     throw: int = 0  # whoever draws again at the same place wants other dice; of the first draw, for all behind it
     then: tuple["Follower", ...] = ()  # the first whose range the token is in is drawn at once behind it
+    longest: int = field(init=False, compare=False)  # the most tokens that it and those behind it give
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "longest", 1 + max((follower.draw.longest for follower in self.then), default=0))
 
     def behind(self, token: int) -> "Draw | None":
         """What is drawn at once behind `token`, if this draw gives that."""
         return next((follower.draw for follower in self.then if follower.first <= token < follower.stop), None)
-
-    @property
-    def longest(self) -> int:
-        """The most tokens that it and those behind it give."""
-        return 1 + max((follower.draw.longest for follower in self.then), default=0)
 
 
 class Follower(NamedTuple):
@@ -69,6 +68,11 @@ class Step:
     keep: int
     append: tuple[int, ...] = ()
     draw: Draw | None = None
+
+    @property
+    def most(self) -> int:
+        """Tokens that are read and drawn."""
+        return len(self.append) + (self.draw.longest if self.draw else 0)
 
 
 Drawn = tuple[int, ...]  # nothing, a token, or as many as a draw and those behind it gave

@@ -2,11 +2,12 @@
 
 import pytest
 
-from model.engine.work import Step
+from model.engine.work import Draw, Step
 from music.time import Nanos
 from server.precedence import MOST_TOKENS, RUSHED_TURNS, Precedence, Rank
 from server.seat import Job, Seat
 from streaming.messages import Start
+from tests.chains import linked
 from tests.server.fakes import FakeSequence, ScriptedSession
 
 NOW = Nanos(0)
@@ -20,6 +21,7 @@ class House:
         self.seats: list[Seat] = []
         self.tokens: dict[Seat, int] = {}
         self.asked: list[Seat] = []
+        self.draw: Draw | None = None
 
     def seat(self, rank: Rank, *, tokens: int = 1, steps: int = 1000) -> Seat:
         seat = Seat(Start(), lambda message: None, capacity=2048, inbox_messages=8)
@@ -37,7 +39,7 @@ class House:
         if not seat.session.steps:
             return None
         seat.session.steps -= 1
-        return Job(seat, FakeSequence(0), Step(keep=0, append=(1,) * self.tokens[seat]))
+        return Job(seat, FakeSequence(0), Step(keep=0, append=(1,) * self.tokens[seat], draw=self.draw))
 
     def turn(self) -> list[Seat]:
         return [job.seat for job in self.precedence.choose(self.seats, NOW, self.poll)]
@@ -74,6 +76,16 @@ def test_steps_that_can_wait_are_few_at_a_time_and_all_come_in_their_turn(house:
     assert all(len(turn) == 2 for turn in turns)
     served = [sum(seat in turn for turn in turns) for seat in seats]
     assert max(served) - min(served) <= 1
+
+
+def test_tokens_that_are_drawn_count_as_those_that_are_read(house: House) -> None:
+    note = linked(*[Draw(allowed=((0, 9),))] * 5)
+    house.draw = note
+    turns = MOST_TOKENS[Rank.CALM] // 6 + 1
+    assert turns > 1
+    for _ in range(8):
+        house.seat(Rank.CALM)
+    assert len(house.turn()) == turns
 
 
 def test_a_whole_house_whose_music_runs_out_shares_a_turn(house: House) -> None:
