@@ -91,7 +91,7 @@ def test_a_view_shows_what_is_promised_and_what_is_not() -> None:
     ats = [Tick(at) for at in range(3 * 1920, 4 * 1920, 160)]
     views = played("duet", look_at=ats).views
     assert [view.at for view in views] == ats
-    assert sum(bool(view.tentative) for view in views) > len(views) / 2
+    assert any(view.tentative for view in views)
     assert any(view.committed for view in views)
     assert all(note.tick > view.at for view in views for note in view.tentative)
     assert all(note.tick < view.at + 300 for view in views for note in view.committed)
