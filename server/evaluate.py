@@ -9,6 +9,7 @@ from tqdm import tqdm
 from model.evaluation.contact_sheet import Cell, draw_contact_sheet
 from model.evaluation.evaluate import FULL, QUICK, Evaluation, Played, evaluate
 from model.evaluation.figures import flat
+from model.evaluation.long_piece import draw_long_pieces
 from model.evaluation.passage import Passage
 from model.evaluation.performances import FULL as SOLO_FULL
 from model.evaluation.performances import QUICK as SOLO_QUICK
@@ -17,7 +18,7 @@ from model.evaluation.plots import draw_figures
 from model.evaluation.prediction import Rivals, corpus_tokens
 from model.evaluation.report import PLOTS, SHEET, markdown
 from model.evaluation.rolls import draw_rolls
-from model.evaluation.solo_report import ROLLS_FILE, solo_figures, solo_markdown
+from model.evaluation.solo_report import LONG_FILE, ROLLS_FILE, solo_figures, solo_markdown
 from model.networks.perceiver import Perceiver
 from model.registry import load_any
 from model.training.corpus import Corpus
@@ -96,6 +97,7 @@ def _evaluate_pianist(
     name = Path(loaded.model).name
     rolls = {"machine": found.machine[:ROLLS], "human": found.human[:ROLLS]}
     draw_rolls(rolls, folder / ROLLS_FILE, title=f"{name} from nothing, seed {seed}, beside held-out humans")
+    draw_long_pieces(found.long, folder / LONG_FILE, title=f"{name} from nothing, seed {seed}, beside a held-out human")
     command = f"tradefours evaluate {name} --samples {extent.samples} --tokens {extent.tokens}"
     text = solo_markdown(found, name=name, seed=seed, backend=loaded.backend, command=command, extent=extent)
     (folder / "report.md").write_text(text)
@@ -107,6 +109,7 @@ def _evaluate_pianist(
     listen.mkdir(exist_ok=True)
     for number, passage in enumerate(found.machine[:HEARD], 1):
         save_midi(passage.score(), listen / f"sample-{number:02}.mid")
+    save_midi(found.long["machine"].score(), listen / "long-piece.mid")
     print(text)
     print(f"report, pictures and MIDI are in {folder}")
 

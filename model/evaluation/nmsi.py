@@ -59,7 +59,7 @@ def groove_similarity(one: Passage, other: Passage) -> float:
 
 def structure_distance(one: Passage, other: Passage) -> float:
     """Mean difference of the two matrices that tell how like a passage's every thirty-second is to every other."""
-    return float(np.abs(_self_similarity(one) - _self_similarity(other)).mean())
+    return float(np.abs(self_similarity(one) - self_similarity(other)).mean())
 
 
 def density_distance(one: Passage, other: Passage) -> float:
@@ -86,16 +86,16 @@ def _onset_grid(passage: Passage) -> Matrix:
     return grid
 
 
-def _self_similarity(passage: Passage) -> Matrix:
-    """(units, units), cosines of the chroma that sounds in each unit."""
-    chroma = np.zeros((-(-passage.ticks // SSM_UNIT), 12))
+def self_similarity(passage: Passage, unit: int = SSM_UNIT) -> Matrix:
+    """(units, units), cosines of the chroma that sounds in each unit. `unit`: in ticks."""
+    chroma = np.zeros((-(-passage.ticks // unit), 12))
     for note in passage.pitched:
-        first, stop = _reach(note, SSM_UNIT)
+        first, stop = _reach(note, unit)
         chroma[first:stop, note.pitch % 12] += 1
     norm = np.linalg.norm(chroma, axis=1)
     silent = norm == 0
-    unit = chroma / np.where(silent, 1, norm)[:, None]
-    alike: Matrix = unit @ unit.T + np.outer(silent, silent)  # silence is like silence
+    one = chroma / np.where(silent, 1, norm)[:, None]
+    alike: Matrix = one @ one.T + np.outer(silent, silent)  # silence is like silence
     return alike
 
 

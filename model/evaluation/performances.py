@@ -16,6 +16,7 @@ from model.evaluation.passage import Passage, trimmed
 from model.evaluation.sets import SetReport, compare_sets
 from model.networks.perceiver import Perceiver
 from model.networks.perceiver_stream import PerceiverStream
+from model.recital import Recital
 from model.tokens.performance import (
     END,
     SIZE,
@@ -31,7 +32,7 @@ from model.training.ngram import NGram
 from model.training.performing import performances
 from model.training.segments import Segmentation, Sizes, asked, crop, ends
 from music.errors import BadSetting
-from music.score import Note
+from music.score import Note, Part, Score
 from music.time import NOMINAL_BPM, Meter
 
 S = TypeVar("S", bound=EngineSequence)
@@ -56,10 +57,11 @@ class Extent:
     samples: int  # played from nothing, and as many humans
     tokens: int  # in each of them
     streams: int  # held-out pieces that are streamed token by token, in both ways
+    minutes: float  # of one long piece
 
 
-FULL: Final = Extent(pieces=None, contexts=2, samples=32, tokens=8192, streams=8)
-QUICK: Final = Extent(pieces=4, contexts=1, samples=8, tokens=1024, streams=2)
+FULL: Final = Extent(pieces=None, contexts=2, samples=32, tokens=8192, streams=8, minutes=5)
+QUICK: Final = Extent(pieces=4, contexts=1, samples=8, tokens=1024, streams=2, minutes=0.5)
 LEAST: Final = 6  # samples: half of them have three distances among them, of which a density can be made
 STREAMED: Final = 4  # windows of each of them; the first is the same in both ways
 
@@ -73,6 +75,7 @@ class SoloEvaluation:
     human: Sequence[Passage]
     sets: SetReport
     habits: Mapping[str, Mapping[str, Interval]]  # who -> figure
+    long: Mapping[str, Passage]  # who -> a piece of so many minutes; of humans, where one is as long
 
 
 def evaluate_solo(
@@ -106,6 +109,7 @@ def evaluate_solo(
         human,
         compare_sets(human, machine),
         {"machine": _habits(machine), "human": _habits(human)},
+        _long_pieces(engine, held_out, extent.minutes, seed, progress("a long piece", 1)),
     )
 
 
@@ -188,6 +192,22 @@ def _write(engine: Engine[S], count: int, seed: int) -> Writer[S, list[int]]:
     finally:
         sequence.close()
     return tokens[1:]
+
+
+def _long_pieces(
+    engine: Engine[S],
+    held_out: Mapping[str, Sequence[Tokens]],
+    minutes: float,
+    seed: int,
+    progress: Callable[[], object],
+) -> dict[str, Passage]:
+    """The machine's, and the first held-out human's that is as long, both cut at the same bar."""
+    bars = round(minutes * 60_000 / BAR_TICKS)
+    recital = Recital.of(Score((Part(),), ()), seconds=bars * BAR_TICKS / 1000, sampling=Sampling())
+    (notes,) = run_together(engine, [recital.write(engine, seed)], at_once=1, progress=progress)
+    humans = (_passage(piece[1:].tolist()) for pieces in held_out.values() for piece in pieces)
+    human = next((each.cut(0, bars) for each in humans if each.bars >= bars), None)
+    return {"machine": passage_of(notes, bars), **({"human": human} if human is not None else {})}
 
 
 def _passage(tokens: Sequence[int]) -> Passage:

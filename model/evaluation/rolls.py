@@ -20,14 +20,15 @@ def draw_rolls(players: Mapping[str, Sequence[Passage]], path: Path, *, title: s
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(rows), 1, squeeze=False, sharex=True).ravel()
     for panel, (who, passage) in zip(panels, rows, strict=True):
-        _draw(panel, passage, COLOURS[who])
+        draw_roll(panel, passage, COLOURS[who])
         panel.set_ylabel(who, fontsize=8)
     panels[-1].set_xlabel("seconds", fontsize=8)
     figure.suptitle(title, fontsize=11)
     figure.savefig(path, dpi=80)
 
 
-def _draw(panel: Any, passage: Passage, colour: str) -> None:
+def draw_roll(panel: Any, passage: Passage, colour: str) -> None:
+    """On an axis of matplotlib's."""
     from matplotlib.collections import LineCollection
 
     second = 1 / passage.seconds(1)

@@ -5,10 +5,24 @@ from math import isnan
 from typing import Final
 
 from model.evaluation.intervals import Interval
-from model.evaluation.performances import FIVE_GRAM, GRAM, NETWORK, STREAMED, Extent, SoloEvaluation
+from model.evaluation.long_piece import densities
+from model.evaluation.passage import Passage
+from model.evaluation.performances import (
+    FIVE_GRAM,
+    GRAM,
+    NETWORK,
+    QUARTERS,
+    STREAMED,
+    Extent,
+    SoloEvaluation,
+    longest_repeat,
+    pitches_of,
+    repeats,
+)
 from model.evaluation.report import beside, sets_table, table
 
 ROLLS_FILE: Final = "rolls.png"
+LONG_FILE: Final = "long-piece.png"
 
 
 def solo_markdown(found: SoloEvaluation, *, name: str, seed: int, backend: str, command: str, extent: Extent) -> str:
@@ -37,8 +51,27 @@ def solo_markdown(found: SoloEvaluation, *, name: str, seed: int, backend: str, 
         f"A repetition is {GRAM} notes in a row that were played before in the piece.",
         beside(found.habits),
         f"![piano rolls]({ROLLS_FILE})",
+        "## A long piece",
+        _long_table(found.long),
+        f"![one long piece: roll, notes a second, self-similarity]({LONG_FILE})",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _long_table(pieces: Mapping[str, Passage]) -> str:
+    rows = [
+        [
+            who,
+            f"{passage.seconds(passage.ticks):.0f}",
+            str(len(passage.notes)),
+            f"{min(densities(passage)):.1f} to {max(densities(passage)):.1f}",
+            str(longest_repeat(pitches_of(passage))),
+            *(f"{each:.2f}" for each in repeats(passage)),
+        ]
+        for who, passage in pieces.items()
+    ]
+    quarters = [f"repetitions/s, quarter {i + 1}" for i in range(QUARTERS)]
+    return table(["", "seconds", "notes", "notes a second", "longest repetition, notes", *quarters], rows)
 
 
 def solo_figures(found: SoloEvaluation) -> dict[str, list[float]]:

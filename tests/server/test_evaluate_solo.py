@@ -42,7 +42,11 @@ def test_prediction_sets_and_repetition_are_told_beside_humans(
     for who in ("machine", "human"):
         assert found[f"habits/{who}/repetitions a second, quarter 4"][0] >= 0
     assert found["habits/human/longest repetition, notes"][0] > found["habits/machine/longest repetition, notes"][0]
-    assert (out / "rolls.png").read_bytes().startswith(b"\x89PNG")
+    for picture in ("rolls.png", "long-piece.png"):
+        assert (out / picture).read_bytes().startswith(b"\x89PNG")
+    (long,) = [line for line in text.splitlines() if line.startswith("| machine | 31 |")]
+    assert read_midi((out / "listen" / "long-piece.mid").read_bytes()).notes
+    assert int(long.split("|")[3]) > 0
     assert read_midi((out / "listen" / "sample-01.mid").read_bytes()).notes
 
 
