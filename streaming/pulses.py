@@ -21,7 +21,7 @@ SURPRISE: Final = 3.0 * (RECENT / (2 - RECENT)) ** 0.5  # standard deviations of
 MOST_SURPRISE: Final = 3.0  # one late pulse proves nothing
 SHORT: Final = 0.5  # of a period
 LEAST_UNEVEN: Final = 300_000.0  # ns: no clock is more even than this
-MOST_UNEVEN: Final = 2.8  # times what is usual: more is no jitter
+MOST_UNEVEN: Final = 3.6  # times what is usual: more is no jitter
 SHORTEST: Final = 60e9 / 1000 / PULSES_PER_QUARTER  # ns: nobody plays at more than 1,000 bpm
 EVEN: Final = 0.5  # gaps whose lengths differ by no more than this factor are of one tempo
 ALIKE: Final = 0.75  # periods that differ by no more than this factor may be one, unevenly told
@@ -37,6 +37,7 @@ class PulseFilter:
     def __init__(self, bpm: float) -> None:
         self.period = 60e9 / bpm / PULSES_PER_QUARTER  # ns
         self.heard = 0  # pulses that the period was learned from
+        self._taken = 0.0  # the guess, where the first gap has taken its place
         self._even = EvenTempo()
         self._at: float | None = None  # where pulse `_number` should have been
         self._number = 0
@@ -89,8 +90,8 @@ class PulseFilter:
             self._even.hear(1, came)
             return
         gap = came - before
-        if not self.heard and gap * ALIKE > self.period:  # slower than was guessed: not every other one is lost
-            self.period = float(gap)
+        if self.heard <= 1:
+            self._begin_with(gap)
         steps = self._steps(came, gap)
         self.heard += 1
         self._gaps = [*self._gaps[1 - LEAP :], (steps, gap)] if steps != 1 else []
@@ -103,6 +104,15 @@ class PulseFilter:
         self._at += steps * self.period + steps * steps * self._bend / 2
         self.period += steps * self._bend
         self._correct(came - self._at)
+
+    def _begin_with(self, gap: int) -> None:
+        """A first gap that is longer than was guessed is a slower tempo. Unless the second one is as was guessed: then
+        there was a pulse that is lost."""
+        if not self.heard and gap * ALIKE > self.period:
+            self._taken, self.period = self.period, float(gap)
+        elif self.heard and self._taken and ALIKE * gap < self._taken < gap / ALIKE:
+            self._number += round(self.period / self._taken) - 1
+            self.period, self._taken = self._taken, 0.0
 
     def _steps(self, came: Nanos, gap: int) -> int:
         """How many pulses a gap stands for: one, even where it comes late. More where it is as long as that many, as

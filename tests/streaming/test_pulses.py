@@ -59,13 +59,23 @@ def p99(errors: list[float]) -> float:
         (steady, {"ppm": 200.0}),
         (steady, {"ppm": -200.0}),
         (steady, {"lost": 0.05, "ppm": 200.0}),
+        (ramp, {}),
         (ramp, {"lost": 0.02}),
         (leap, {}),
     ],
 )
 def test_the_phase_is_known_to_two_milliseconds_after_the_first_beat(bpm: Bpm, options: dict[str, Any]) -> None:
-    runs = [Played(bpm, seed=seed, **options) for seed in range(10)]
+    runs = [Played(bpm, seed=seed, **options) for seed in range(40)]
     assert p99([error for run in runs for beat, error in run.errors if beat >= 1]) <= 2.0
+
+
+@pytest.mark.parametrize("bpm", [90, 120, 200])
+def test_where_the_second_pulse_of_all_is_lost_the_third_tells(bpm: int) -> None:
+    filter, period = PulseFilter(bpm), 60e9 / bpm / PULSES_PER_QUARTER
+    for number in (0, *range(2, 40)):
+        filter.pulse(Nanos(round(number * period)))
+    assert filter.number == 39
+    assert filter.bpm == pytest.approx(bpm, rel=0.001)
 
 
 def test_a_new_tempo_is_known_within_a_beat() -> None:
