@@ -27,6 +27,7 @@ from music.time import Nanos, TempoMap
 S = TypeVar("S", bound=EngineSequence)
 
 STEPS_PER_SECOND: Final = 1000 // STEP_TICKS
+MOST_REST: Final = 3 * STEPS_PER_SECOND  # nobody plays: behind a rest a network expects a rest, and would stay there
 NANOS_PER_TICK: Final = 1_000_000  # of the notes that are drawn: at their tempo a tick is a millisecond
 
 
@@ -68,12 +69,15 @@ class Recital:
     def _play(self, sequence: S, progress: Callable[[], object]) -> Writer[S, list[Note]]:
         state, append, length, notes = self.state, self.tokens, 0, list[Note]()
         begin, end = state.step, state.step + round(self.seconds * STEPS_PER_SECOND)
+        rests_until = begin + MOST_REST if begin else begin  # from nothing, it begins with a note
         while (step := state.step) < end:
-            draw = Draw(allowed=allowed(state, longest=end - step, may_end=False), sampling=self.sampling)
+            longest = end - step if state.sounding else min(end, max(step, rests_until)) - step
+            draw = Draw(allowed=allowed(state, longest=longest, may_end=False), sampling=self.sampling)
             (token,) = yield sequence, Step(keep=length, append=append, draw=draw)
             length += len(append)
             notes += finished_notes(state, token)
             state, append = advance(state, token), (token,)
+            rests_until = state.step + MOST_REST if state.sounding else rests_until
             for _ in range((step - begin) // STEPS_PER_SECOND, (state.step - begin) // STEPS_PER_SECOND):
                 progress()
         return notes + finished_notes(state, END)

@@ -1,15 +1,18 @@
 """Solo piano: as long as asked for, after the prompt, and nothing but music."""
 
 from fractions import Fraction
+from itertools import pairwise
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.engine.stream_engine import StreamEngine
 from model.engine.together import run_together
-from model.engine.work import Sampling
-from model.recital import Recital
-from model.tokens.performance import END, STEP_TICKS
+from model.engine.work import Drawn, Sampling
+from model.recital import MOST_REST, STEPS_PER_SECOND, Recital
+from model.tokens.grammar import Ranges
+from model.tokens.performance import END, OFF, SHIFT, STEP_TICKS
 from music.score import DRUMS, Note, Part, Score
 from music.time import Tempo, TempoMap, Tick
 from tests.model.random_performers import random_performer
@@ -34,6 +37,27 @@ def test_from_nothing_it_plays_as_long_as_asked_for() -> None:
     assert max(note.end for note in notes) <= 2500
     assert max(note.end for note in notes) > 1500
     assert all(note.onset % STEP_TICKS == note.duration % STEP_TICKS == 0 < note.duration for note in notes)
+
+
+class Idle(StreamEngine):
+    """Ends what sounds as soon as it may, waits as long as it may, and else takes the last token that it may."""
+
+    def run(self, work: Any) -> list[Drawn]:
+        return [(self._choose(step.draw.allowed),) for _, step in work]
+
+    def _choose(self, allowed: Ranges) -> int:
+        tokens = [token for first, stop in allowed for token in range(first, stop)]
+        return max(tokens, key=lambda token: (token in OFF, token in SHIFT, token))
+
+
+def test_it_begins_with_a_note_and_no_rest_is_long() -> None:
+    order = recital(EMPTY, 20.0)
+    engine = Idle(random_performer())
+    (notes,) = run_together(engine, [order.write(engine, 1)], at_once=1)
+    assert notes[0].onset == 0
+    rests = [after.onset - before.end for before, after in pairwise(notes)]
+    assert max(rests) == 1000 * MOST_REST // STEPS_PER_SECOND
+    assert notes[-1].end >= 16_000
 
 
 def test_the_same_seed_gives_the_same_music_and_another_gives_another() -> None:
