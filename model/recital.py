@@ -11,8 +11,10 @@ from typing import ClassVar, Final, TypeVar
 
 from model.engine.together import Writer
 from model.engine.work import Draw, Engine, EngineSequence, Sampling, Step
+from model.tokens.grammar import Ranges
 from model.tokens.performance import (
     END,
+    OFF,
     STEP_TICKS,
     Performance,
     advance,
@@ -28,6 +30,7 @@ S = TypeVar("S", bound=EngineSequence)
 
 STEPS_PER_SECOND: Final = 1000 // STEP_TICKS
 MOST_REST: Final = 3 * STEPS_PER_SECOND  # nobody plays: behind a rest a network expects a rest, and would stay there
+MOST_HELD: Final = 8 * STEPS_PER_SECOND  # a key: its string is silent by then, and a network may have forgotten it
 NANOS_PER_TICK: Final = 1_000_000  # of the notes that are drawn: at their tempo a tick is a millisecond
 
 
@@ -72,7 +75,8 @@ class Recital:
         rests_until = begin + MOST_REST if begin else begin  # from nothing, it begins with a note
         while (step := state.step) < end:
             longest = end - step if state.sounding else min(end, max(step, rests_until)) - step
-            draw = Draw(allowed=allowed(state, longest=longest, may_end=False), sampling=self.sampling)
+            ranges = _overdue(state) or allowed(state, longest=longest, may_end=False)
+            draw = Draw(allowed=ranges, sampling=self.sampling)
             (token,) = yield sequence, Step(keep=length, append=append, draw=draw)
             length += len(append)
             notes += finished_notes(state, token)
@@ -95,3 +99,9 @@ class Recital:
             return Note(begin, part, note.pitch, note.velocity, max(1, end - begin))
 
         return replace(score, parts=parts, notes=tuple(sorted((*score.notes, *map(moved, added)))))
+
+
+def _overdue(state: Performance) -> Ranges:
+    """The end of a key that has been down for too long, if there is one, and nothing else."""
+    held = (pitch for pitch, (begin, _) in state.sounding.items() if state.step - begin >= MOST_HELD)
+    return () if state.is_striking else tuple((OFF[pitch], OFF[pitch] + 1) for pitch in sorted(held)[:1])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model.engine.stream_engine import StreamEngine
 from model.engine.together import run_together
 from model.engine.work import Drawn, Sampling
-from model.recital import MOST_REST, STEPS_PER_SECOND, Recital
+from model.recital import MOST_HELD, MOST_REST, STEPS_PER_SECOND, Recital
 from model.tokens.grammar import Ranges
 from model.tokens.performance import END, OFF, SHIFT, STEP_TICKS
 from music.score import DRUMS, Note, Part, Score
@@ -58,6 +58,22 @@ def test_it_begins_with_a_note_and_no_rest_is_long() -> None:
     rests = [after.onset - before.end for before, after in pairwise(notes)]
     assert max(rests) == 1000 * MOST_REST // STEPS_PER_SECOND
     assert notes[-1].end >= 16_000
+
+
+class Forgetful(Idle):
+    """Strikes a key, waits, and never lifts it."""
+
+    def _choose(self, allowed: Ranges) -> int:
+        tokens = [token for first, stop in allowed for token in range(first, stop)]
+        return min(tokens, key=lambda token: (token in OFF, token not in SHIFT, token))
+
+
+def test_a_key_that_is_forgotten_comes_up() -> None:
+    order = recital(EMPTY, 30.0)
+    engine = Forgetful(random_performer())
+    (notes,) = run_together(engine, [order.write(engine, 1)], at_once=1)
+    assert len(notes) > 1
+    assert max(note.duration for note in notes) == 1000 * MOST_HELD // STEPS_PER_SECOND
 
 
 def test_the_same_seed_gives_the_same_music_and_another_gives_another() -> None:
