@@ -7,7 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from benchmarks.study.ablation_page import page
+from benchmarks.study.ablation_page import COVERAGE, page
+from benchmarks.study.coverage import draw_coverage
 from benchmarks.study.data import opened
 from benchmarks.study.identity import Identified
 from benchmarks.study.paired import Json
@@ -19,7 +20,7 @@ from model.checkpoint import load_any
 from model.networks.perceiver import Perceiver, PerceiverConfig
 from model.training.corpus import Corpus
 from model.training.performing import Performances, Performing
-from model.training.segments import Segmentation
+from model.training.segments import Segmentation, Sizes
 
 WATCHED: Final = 8  # held-out crops of the curve; no weights are chosen by it
 
@@ -145,6 +146,7 @@ def study_perceivers(corpus: Path, *, quick: bool, folder: Path, out: Path, minu
         **origin([each for _, each in found], [folder / run.name for run, _ in found]),
     }
     out.mkdir(parents=True, exist_ok=True)
+    draw_coverage(Sizes(plan.shape.latents, plan.shape.context), out / COVERAGE)
     (out / "perceivers.md").write_text(page(plan.shape, plan.asked, plan.seeds, by_way, facts))
     figures = {"facts": facts, "plan": asdict(plan), "ways": by_way}
     (out / "perceivers.json").write_text(json.dumps(figures, indent=1) + "\n")

@@ -13,6 +13,7 @@ from model.evaluation.performances import GRAM, LAGS
 from model.evaluation.report import table
 from model.networks.perceiver import PerceiverConfig
 
+COVERAGE: Final = "perceivers.png"
 HIGHER, LOWER = 1, -1
 # What the paper says of each step, in words (arXiv 2411.08307): which Overlap Areas rise, which divergences fall.
 STEP_CLAIMS: Final[Mapping[str, tuple[str, Mapping[str, int]]]] = {
@@ -44,6 +45,10 @@ def page(
         f"{shape.context} tokens, of which the second cross-attention sees {shape.short}; each is asked for {asked:,} "
         "tokens at most, in crops cut by its own rule. Weights are those after the last step. Each plays pieces from "
         "nothing, by chance as it has it, beside the beginnings of as many human pieces that no network has seen.",
+        f"![how often each token is asked for]({COVERAGE})",
+        "How often each token of a piece of three contexts is asked for: by crops of full length that begin anywhere "
+        "(full, the baseline's) none of the first context but its last latents; by those that end anywhere behind the "
+        "latents (effective) all, the first ones seldom; by even ends all as often. The line marks one context.",
         "## The steps",
         _steps(ways),
         "Nats a token, on held-out pieces, each token once: of the latents' worth at the beginning, within the "

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from benchmarks.study.ablation import QUICK, Ablation, Way
-from benchmarks.study.ablation_page import AGAINST, AGREED, OPEN, direction, page
+from benchmarks.study.ablation_page import AGAINST, AGREED, COVERAGE, OPEN, direction, page
+from benchmarks.study.coverage import draw_coverage
 from benchmarks.study.performances import STRETCHES, Music, predicted
 from benchmarks.study.training import Deadline
 from benchmarks.study.work import measured, work
 from model.evaluation.performances import autocorrelation, longest_repeat, passage_of, repeats
 from model.networks.perceiver import PRESETS
 from model.training.corpus import Corpus
+from model.training.segments import Sizes
 from music.errors import BadSetting
 from music.score import Note
 from music.time import Tick
@@ -62,6 +64,7 @@ def test_a_page_says_what_is_missing_and_how_sure_it_is(results: dict[Way, list[
     assert "one cannot tell a step from chance" in text
     assert all(f"| `{way}` |" in text for way in Way)
     assert "nan" not in text
+    assert f"]({COVERAGE})" in text
 
 
 def test_directions_are_those_of_all_seeds() -> None:
@@ -103,3 +106,8 @@ def test_tokens_that_come_again_correlate_at_their_lag() -> None:
 
 def test_the_study_is_in_the_readme() -> None:
     assert "| `tradefours study perceivers` |" in (Path(__file__).parents[3] / "README.md").read_text()
+
+
+def test_how_often_tokens_are_asked_for_is_drawn(tmp_path: Path) -> None:
+    draw_coverage(Sizes(latents=8, context=32), tmp_path / COVERAGE)
+    assert (tmp_path / COVERAGE).read_bytes().startswith(b"\x89PNG")
