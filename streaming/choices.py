@@ -155,15 +155,20 @@ def _latest(scene: Scene) -> int | None:
 
 
 def _place(scene: Scene) -> Place:
-    state, settings, turn = scene.state, scene.settings, scene.turn
+    """Of what is heard there no more than the next token depends on: a note asks for several places."""
+    state, settings, taste, turn = scene.state, scene.settings, scene.taste, scene.turn
     place = Place(bar=state.bar_start // state.bar_length, position=max(state.position, 0), bar_length=state.bar_length)
-    if settings.taste.is_following or settings.taste.leave_space:
-        place = replace(place, heard=_heard(scene), onsets=_onsets(scene))
-    if settings.taste.repetition_guard and state.last is PART and settings.taste.is_tuned(state.part):
-        most = settings.taste.repetition_guard
-        place = replace(place, worn=worn(scene.lines, state.part, state.step, state.bar_length, most))
-    if settings.machine.bit_count() > 1 and state.last is not PART:
-        place = replace(place, waits=_waits(scene))
+    if state.last is PART:
+        if taste.is_following:
+            place = replace(place, heard=_heard(scene))
+        if taste.repetition_guard and taste.is_tuned(state.part):
+            most = taste.repetition_guard
+            place = replace(place, worn=worn(scene.lines, state.part, state.step, state.bar_length, most))
+    else:
+        if taste.leave_space:
+            place = replace(place, onsets=_onsets(scene))
+        if settings.machine.bit_count() > 1:
+            place = replace(place, waits=_waits(scene))
     if turn.close is None:
         return place
     key = key_of(settings, scene.lines)

@@ -1,6 +1,7 @@
 """Draws that follow one another, for engines that tests make up."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from model.engine.work import Draw, Drawn, Follower
 
@@ -18,13 +19,7 @@ def linked(*draws: Draw) -> Draw:
     """Each behind the one before it, whatever that gives."""
     *before, last = draws
     for draw in reversed(before):
-        last = Draw(
-            allowed=draw.allowed,
-            sampling=draw.sampling,
-            bias=draw.bias,
-            throw=draw.throw,
-            then=(Follower(draw.allowed[0][0], draw.allowed[-1][1], last),),
-        )
+        last = replace(draw, then=(Follower(draw.allowed[0][0], draw.allowed[-1][1], last),))
     return last
 
 
