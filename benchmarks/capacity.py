@@ -40,31 +40,6 @@ FULL_S: Final = 30.0
 CITY: Final = (10, 100, 1_000, 10_000)  # players at once, in the mean
 MEAN_S: Final = 20 * 60.0  # a session
 MOST_REFUSED: Final = 0.001
-WHY: Final = """## Why many pieces at once are not many times as fast
-
-Eight pieces share a pass of the engine over its weights; nothing else do they share. Python has 7 % of the time,
-whether one is written or sixteen, so it is the engine that decides, on one thread. Milliseconds for a step of so many
-rows, `small`, least of 48, on one core of an AMD EPYC (Zen 5, AVX-512, no AMX) while a training had the other core and
-its share of the 32 MB of third cache:
-
-| tokens behind | 1 | 2 | 4 | 8 | 16 | eight together against one by one |
-| --- | --- | --- | --- | --- | --- | --- |
-| 16 | 0.177 | 0.208 | 0.348 | 0.736 | 1.739 | 1.92 |
-| 512 | 0.268 | 0.352 | 0.687 | 2.219 | 4.768 | 0.97 |
-| 1,500 | 0.488 | 0.712 | 1.743 | 4.009 | 8.428 | 0.97 |
-
-- With hardly a token behind it a step is the pass over 11 MB of weights. One row reads them from the cache at 62 GB/s
-  of the 80 that it gives, so there is little left to share: eight rows do 120 billion products a second, and gain 1.9.
-- Each sequence attends to keys and values of its own, and a step's time per row behind 512 tokens is the same with
-  eight as with one: what the weights gain, attention loses. The likely reason is the cache: 80 GB/s for 12 MB,
-  53 for 24 and 28 for 48: the weights and one sequence fit, the weights and eight do not.
-- So 64 pieces of eight bars are written at 202 a minute one by one, 196 eight at once and 203 sixteen at once there.
-- An Intel Xeon with AMX reads its weights more slowly and multiplies faster: 129 a minute against 59, 2.2 times.
-- Orders of few pieces gain less than that: pieces are of very different lengths, and the last ones write alone. Of
-  sixteen, eight at once, 3.7 share a pass in the mean, of sixty-four 7.0.
-
-The second core writes nothing for one server: two servers, or [Ray's tasks](operations.md#under-ray-serve), use both.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +102,8 @@ A server computes in one thread, so a machine takes as many of them as it has co
 - `pieces_per_minute`: of {BARS} bars over REST, {PIECES} asked for at once, while nobody plays; `one_at_a_time`: the
   same pieces, each asked for when the one before is there.
 
-{WHY}
+Why many at once are not many times as fast: [the engine](engine.md#many-pieces-at-once).
+
 ## A city
 
 So many players at once in the mean, who come independently of one another and stay for {MEAN_S / 60:.0f} minutes in the
