@@ -19,7 +19,6 @@ from benchmarks.study.paired import Json
 from benchmarks.study.phrases import origin
 from benchmarks.study.plan import FULL as SHARING
 from benchmarks.study.plan import MHA, Match, Run, shaped
-from benchmarks.study.plan import QUICK as SHARING_QUICK
 from benchmarks.study.quality import GROUP_NAMES
 from benchmarks.study.training import WATCHED, Deadline, trained
 from benchmarks.study.work import measured, work_through
@@ -55,9 +54,12 @@ class LearningPlan:
         return self.steps * self.batch * self.shape.context
 
 
-FULL: Final = LearningPlan(shape=SHARING.shape, seeds=3, steps=1920, batch=8, looks=16, pieces=160)
+FULL: Final = LearningPlan(
+    shape=NetworkConfig(sharing=Sharing.MHA, layers=4, width=192, heads=8, head_size=32, hidden=512, context=512),
+    seeds=3, steps=1920, batch=8, looks=16, pieces=160,
+)  # fmt: skip
 QUICK: Final = LearningPlan(
-    shape=replace(SHARING_QUICK.shape, context=384), ways=WAYS[:3], seeds=1, steps=640, batch=8, looks=8, pieces=80
+    shape=replace(SHARING.shape, context=384), ways=WAYS[:3], seeds=1, steps=640, batch=8, looks=8, pieces=80
 )
 
 

@@ -234,10 +234,11 @@ def specialised(heads: Mapping[str, Mapping[str, Array]]) -> str:
 def _limits(plan: StudyPlan, rows: Sequence[Standing]) -> list[str]:
     """What is missing, and what it would take."""
     found = {(row.match, row.way): len(row.seeds) for row in rows}
-    missing = sum(plan.seeds - found.get((match, way), 0) for match in plan.matches for way in plan.ways)
+    places = [(match, way) for match in plan.matches for way in plan.of(match)]
+    missing = sum(plan.seeds - found.get(place, 0) for place in places)
     row = next((row for row in rows if (row.match, row.way) == (Match.WIDTH, HEADLINE)), None)
     lines = [
-        f"- **Runs**: {missing} of {plan.seeds * len(plan.matches) * len(plan.ways)} places in the tables are empty."
+        f"- **Runs**: {missing} of {plan.seeds * len(places)} places in the tables are empty."
         + (" The same command goes on." if missing else ""),
         f"- **Size**: {plan.tokens:,} tokens a run; the paper's data are larger by orders of magnitude, and what "
         f"sharing costs may grow or vanish with training. A KV head holds {plan.shape.head_size} numbers here, "

@@ -21,7 +21,7 @@ from music.time import Meter, MeterChange, Tempo, Tick
 PLAN: MergingPlan = replace(
     QUICK,
     shape=NetworkConfig(sharing=Sharing.MHA, layers=1, width=32, heads=4, head_size=8, hidden=32, context=128),
-    ways=(Way(40),), seeds=1, steps=8, batch=2, read=60, crops=6, trials=1,
+    ways=(Way(40),), seeds=1, steps=8, batch=2, read=60, most=40, crops=6, trials=1,
 )  # fmt: skip
 PIECES = 30
 
