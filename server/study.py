@@ -12,7 +12,7 @@ study = typer.Typer(help="The papers' experiments, on networks trained for them.
 Corpus = Annotated[
     Path | None, typer.Option(envvar="TRADEFOURS_CORPUS", help="As for `train`; runs/open.corpus if not said.")
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="Smaller and fewer networks: 15 minutes on two cores.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer or smaller networks: 15 minutes on two idle cores.")]
 Runs = Annotated[Path, typer.Option(help="Folder of the trained networks.")]
 Out = Annotated[Path, typer.Option(help="Folder of the page.")]
 Minutes = Annotated[
@@ -24,9 +24,7 @@ PAGES = Path("docs/studies")
 @study.command()
 def sharing(
     corpus: Corpus = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Smaller networks: 20 minutes on two idle cores for each seed.")
-    ] = False,
+    quick: Quick = False,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Of each way; 3 if not said. More than before goes on where it was.")
     ] = None,

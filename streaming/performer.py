@@ -3,6 +3,8 @@
 Knows no keys and no players: the session says what is true, and whose turn it is.
 """
 
+from abc import ABC, abstractmethod
+
 from model.engine.work import Drawn, Step
 from music.time import Tick
 from streaming.foresight import Foresight
@@ -16,7 +18,7 @@ from streaming.turns import Turn
 NOBODYS = Turn(end=Tick(0))
 
 
-class Performer:
+class Performer(ABC):
     """Never blocks; use from one thread."""
 
     def __init__(self, settings: Settings) -> None:
@@ -49,9 +51,9 @@ class Performer:
         return max(self._decided_to, begin) - (now + self.plan.commit)
 
     @property
+    @abstractmethod
     def _decided_to(self) -> int:
         """No note will come before this tick but those that are planned."""
-        raise NotImplementedError
 
     # ---- what the session says -----------------------------------------------------------------------
 
@@ -59,70 +61,72 @@ class Performer:
         """How long a message to the player and back takes."""
         self.pace.hear_round_trip(ticks)
 
+    @abstractmethod
     def remember(self, line: Line) -> None:
         """A note from before all that is played."""
-        raise NotImplementedError
 
+    @abstractmethod
     def hear(self, line: Line, since: Tick) -> None:
         """A human note: what is not promised from `since` on is written anew."""
-        raise NotImplementedError
 
+    @abstractmethod
     def release(self, line: Line, duration: int) -> None:
         """The key came up."""
-        raise NotImplementedError
 
     def begin(self, turn: Turn) -> None:
         """A turn that came by itself."""
         self.turn = turn
         self.is_urgent = True
 
+    @abstractmethod
     def hold_to(self, turn: Turn) -> None:
         """The turn may end earlier than it was to: what was written beyond that goes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def follow(self, settings: Settings) -> None:
         """New settings. What is frozen stays as it is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rethink(self) -> None:
         """All that is not promised is written anew."""
-        raise NotImplementedError
 
+    @abstractmethod
     def freeze(self, now: Tick) -> None:
         """From the last promised note on, the bar that ends with it is repeated."""
-        raise NotImplementedError
 
+    @abstractmethod
     def thaw(self) -> None:
-        """No longer frozen. Of one who never is, nothing."""
+        """No longer frozen."""
 
+    @abstractmethod
     def silence(self, now: Tick) -> None:
         """End all that sounds, and take back all that was promised."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end_turn(self) -> None:
-        raise NotImplementedError
+        """What was drawn of it and is not planned is forgotten."""
 
     # ---- work for the engine -------------------------------------------------------------------------
 
+    @abstractmethod
     def poll(self, now: Tick) -> Step | None:
         """What the engine should do next for this sequence; None: nothing now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def accept(self, drawn: Drawn, now: Tick) -> None:
         """The result of the last polled step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def advance(self, now: Tick) -> None:
         """A note whose moment passed before it could be promised is dropped."""
-        raise NotImplementedError
 
+    @abstractmethod
     def next_step(self, now: Tick) -> Tick | None:
         """When `poll` next has something to do, if nobody says anything."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take_tokens(self) -> Tokens | None:
         """How the tokens that the network sees have changed since the last call."""
-        raise NotImplementedError
 
     # ---- the next context, for one whose context fills -----------------------------------------------
 

@@ -114,6 +114,12 @@ class Pianist(Performer):
         for note in cancelled:
             self._script.remove(note)
 
+    def freeze(self, now: Tick) -> None:
+        """Refused by `check_control` before it comes to that."""
+
+    def thaw(self) -> None:
+        """Nobody was frozen."""
+
     def end_turn(self) -> None:
         self._script.drop_drawn()
         self.turn = self._written_turn = self._asked = None

@@ -1,5 +1,6 @@
 """The sequences that an engine has open, and what it refuses before it changes any. Knows no network, only sizes."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -9,15 +10,16 @@ from model.engine.work import BadStep, Cached, EngineFull, Step
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
-class Member:
+class Member(ABC):
     """One sequence of an engine. Holds nothing after `close`."""
 
     seed: int
     roster: "Roster[Any]" = field(repr=False)
 
     @property
+    @abstractmethod
     def length(self) -> int:
-        raise NotImplementedError
+        """Tokens."""
 
     @property
     def is_open(self) -> bool:
@@ -29,9 +31,9 @@ class Member:
             self.roster.members.remove(self)
             self._free()
 
+    @abstractmethod
     def _free(self) -> None:
         """Give the memory back."""
-        raise NotImplementedError
 
 
 @dataclass(slots=True, eq=False)
