@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from music.time import Tick
 from streaming.journal import MAGIC, Journaled, read_frames, read_truth
 from streaming.messages import Control, Pedal, PlayerPart, PromptNote, Start, Transport
 from streaming.pianist import LEAD_MS, Pianist
+from streaming.piano_script import LONGEST_PAUSE
 from streaming.replay import Replay
 from streaming.session import Session
 from tests.streaming.live_set import Arrival, FakePiano, Listener, LiveSet, human_notes, playing, solo_set
@@ -47,7 +49,11 @@ def heard_by_network(played: LiveSet) -> list[tuple[int, int, int]]:
 
 
 def in_steps(notes: Sequence[Note]) -> list[tuple[int, int, int]]:
-    """The same of notes that sounded, from the first one on. A key that goes down again ends its older note."""
+    """The same of notes that sounded, from the first one on. A key that goes down again ends its older note.
+
+    A silence is told as one of four seconds at most. There is one only where a key's older press arrives behind its
+    newer one: the network takes it to be up, the session to be down, and so does not answer.
+    """
     told, again = list[tuple[int, int, int]](), dict[int, int]()
     first = round(min(note.onset for note in notes) / 10)
     for note in sorted(notes, key=lambda note: -note.onset):
@@ -55,7 +61,19 @@ def in_steps(notes: Sequence[Note]) -> list[tuple[int, int, int]]:
         end = min(max(begin + 1, round(note.end / 10)), again.get(note.pitch, note.end))
         again[note.pitch] = begin
         told.append((begin - first, end - first, note.pitch))
-    return sorted(told)
+    told.sort()
+    return [
+        (begin - skipped, end - skipped, pitch)
+        for (begin, end, pitch), skipped in zip(told, skipped_before(told), strict=True)
+    ]
+
+
+def skipped_before(told: Sequence[tuple[int, int, int]]) -> list[int]:
+    """Steps of silence beyond the longest, before each note."""
+    reached = accumulate((end for _, end, _ in told), max, initial=0)
+    return list(
+        accumulate(max(0, begin - until - LONGEST_PAUSE) for (begin, _, _), until in zip(told, reached, strict=False))
+    )
 
 
 def test_a_phrase_is_answered_in_time_and_for_as_many_bars() -> None:
@@ -221,3 +239,11 @@ def test_the_network_hears_exactly_what_sounds(data: st.DataObject, seed: int, t
     played.play([*arrivals, *wishes], 30_000)
     human = human_notes(arrivals, 10_000, chord=0)
     assert heard_by_network(played) == in_steps([*human, *played.listener.sounded()])
+
+
+def test_a_press_that_arrives_behind_a_newer_one_of_its_key_leaves_a_silence_of_four_seconds() -> None:
+    late: list[Arrival] = [(Tick(106), NoteOn(Tick(106), 0, 59, 1)), (Tick(107), NoteOn(Tick(103), 0, 59, 1))]
+    played = solo_set(START, seed=0)
+    played.play(late, 30_000)
+    assert played.listener.sounded()
+    assert heard_by_network(played) == in_steps([*human_notes(late, 10_000, chord=0), *played.listener.sounded()])
