@@ -126,6 +126,14 @@ def overload(
 
 
 @bench.command()
+def doors(quick: Quick = False, json_file: Json = None) -> None:
+    """What a player pays for the way in: straight to a server, past HAProxy, under Ray Serve."""
+    from benchmarks.doors import bench_doors
+
+    _measure(bench_doors, quick, json_file)
+
+
+@bench.command()
 def capacity(
     model: Annotated[str, typer.Option(help="Network that plays.")] = "small",
     page: Annotated[Path | None, typer.Option(help="Write the page with all of it to this file.")] = None,

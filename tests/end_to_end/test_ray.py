@@ -4,7 +4,6 @@ Real Ray, sockets and HAProxy; the tiny network.
 """
 
 import asyncio
-import csv
 import os
 import signal
 import subprocess
@@ -16,9 +15,9 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
-import httpx
 import pytest
 
+from benchmarks.doors import known_to_haproxy
 from clients.live import LiveClient
 from music.errors import TradefoursError
 from music.time import Tick
@@ -41,7 +40,6 @@ START_S: Final = 300.0  # half a minute, where the machine has nothing else to d
 AGAIN_S: Final = 1.0  # a busy machine gets three times as much
 FIRST_RETRY_S: Final = 0.05
 PIECES: Final = 100
-STATISTICS: Final = "http://127.0.0.1:8404/stats;csv"  # of the HAProxy that Ray starts
 
 BATCH: Final = """
 import os, signal, sys, threading, time
@@ -115,12 +113,6 @@ def replicas() -> list[int]:
         except OSError:
             pass
     return found
-
-
-def known_to_haproxy() -> int:
-    """The replicas that it sends players to: one alone is enough for `/ready`."""
-    rows = csv.DictReader(httpx.get(STATISTICS, trust_env=False).text.splitlines())
-    return sum("SERVE_REPLICA" in row["svname"] and row["status"].startswith("UP") for row in rows)
 
 
 def client(address: str, resume: LiveClient | None = None) -> LiveClient:
