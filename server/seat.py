@@ -68,6 +68,7 @@ class Seat:
         )
         self.sequence: EngineSequence | None = None  # the engine thread opens and closes it, and the next one
         self.relief: EngineSequence | None = None  # where the next context is prepared, when the first one fills
+        self._relieves = False  # whether the last step may have been for the next context
         self.seed = start.seed
         self.emit = emit
         self.is_open = True
@@ -173,9 +174,15 @@ class Seat:
                 self.session.receive(event, now, message.seq)
 
     def poll(self, now: Nanos) -> Job | None:
-        """The session's next step. Remembers since when a turn that came by itself, after a pause, say, has no note."""
+        """The session's next step. Remembers since when a turn that came by itself, after a pause, say, has no note.
+
+        A session that always has a note to write would never have time for its next context: every other step is that.
+        """
         assert self.sequence is not None
         tick = self._reached = self._touch(now)
+        self._relieves = not self._relieves and not self.session.urgent
+        if self._relieves and (job := self._relieve(tick)):
+            return job
         step = self.session.poll(tick)
         if not self.session.urgent:
             self._owed_since = None

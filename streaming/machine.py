@@ -142,7 +142,7 @@ class Machine(Performer):
         drawn = self._choose(now) if line is None else self._guess(line, now)
         self.is_urgent = self.is_urgent and drawn is not None
         if drawn is None:
-            self.scribe.settle(now)
+            self.scribe.settle(now, is_quiet=self._is_quiet(now))
             self.scribe.write(now, may_guess=False)
         transcript = self.scribe.transcript
         if not self.is_urgent and len(transcript) - transcript.synced > CHUNK:
@@ -179,19 +179,28 @@ class Machine(Performer):
     def next_step(self, now: Tick) -> Tick | None:
         """When `poll` next has something to do, if nobody says anything."""
         transcript = self.scribe.transcript
-        if self.scribe.is_behind(may_guess=self._may_guess):
+        if self.scribe.is_behind(may_guess=self._may_guess, is_quiet=self._is_quiet(now)):
             return now
-        outlived = self.scribe.next_outlived()
+        settles = self._settles_at()
         if self._loop is not None:
             onset = self._loop.next_from(self._looped_to)
             repeats = None if onset is None else Tick(onset - self._repeats_to(Tick(0)) + 1)
-            return min((tick for tick in (outlived, repeats) if tick is not None), default=None)
+            return min((tick for tick in (settles, repeats) if tick is not None), default=None)
         if self.turn is None or not self.scribe.is_all_written:
-            return outlived
+            return settles
         if not transcript.is_complete:
             return now
         draws = Tick(min(self._writes_at(self.turn), self.turn.stops - self.pace.lead))
-        return draws if outlived is None else min(draws, outlived)
+        return draws if settles is None else min(draws, settles)
+
+    def _settles_at(self) -> Tick | None:
+        """When a key has been down for longer than was guessed, or it is quiet enough to correct what lies far back."""
+        outlived = self.scribe.next_outlived()
+        quiet = self._room.quiet_from(self.settings.bar) if self.scribe.has_wrong else None
+        return min((tick for tick in (outlived, quiet) if tick is not None), default=None)
+
+    def _is_quiet(self, now: Tick) -> bool:
+        return now >= self._room.quiet_from(self.settings.bar)
 
     def take_tokens(self) -> Tokens | None:
         """How the tokens that the network sees have changed since the last call."""

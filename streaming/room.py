@@ -29,6 +29,10 @@ class Room:
         """What was left is decided anew."""
         self.left_to = self.throws = 0
 
+    def quiet_from(self, bar: int) -> Tick:
+        """When nobody will have played for a bar."""
+        return Tick(0) if self.heard is None else Tick(self.heard + bar)
+
     def is_shared(self, now: Tick, bar: int) -> bool:
         """Do humans play at this time?"""
         return self.heard is not None and now - self.heard <= HEARD_BARS * bar

@@ -15,6 +15,7 @@ from streaming.transcript import Transcript
 
 NOTE_TOKENS = 5  # at most: position, part, pitch, velocity, duration
 REMEMBERED_BARS = 4  # of the past, when the context is full
+REACH = 64  # tokens that are read again for a duration's sake while humans play: who plays just then waits for them
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +60,7 @@ class Scribe:
         self._lines: list[Line] = []  # sorted by key
         self._held: list[Line] = []
         self._written = 0  # so many of them the transcript says
-        self._stale: int | None = None  # the first step at which the transcript gives a wrong duration
+        self._stale = set[int]()  # steps at which the transcript gives a wrong duration
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -69,9 +70,14 @@ class Scribe:
     def is_all_written(self) -> bool:
         return self._written == len(self._lines)
 
-    def is_behind(self, *, may_guess: bool) -> bool:
+    @property
+    def has_wrong(self) -> bool:
+        """A duration that is to be corrected when there is time."""
+        return bool(self._stale)
+
+    def is_behind(self, *, may_guess: bool, is_quiet: bool) -> bool:
         """`settle`, `write` or the engine would have something to do."""
-        if not self.transcript.is_synced or self._stale is not None:
+        if not self.transcript.is_synced or self._correctable(is_quiet):
             return True
         return not self.is_all_written and (may_guess or self._lines[self._written].duration is not None)
 
@@ -83,7 +89,7 @@ class Scribe:
         """Other players from here on: the last bars are told again behind the new header."""
         first = self.transcript.first_step
         self.transcript = Transcript(header)
-        self._written, self._stale = 0, None
+        self._written, self._stale = 0, set()
         self.transcript.restart(first)
 
     @property
@@ -105,7 +111,7 @@ class Scribe:
         forgotten = self._index((transcript.first_step, -1, -1))
         del self._lines[:forgotten]
         self._written -= forgotten
-        self._stale = None
+        self._stale.clear()
         self.transcript = transcript
 
     # ---- the truth changes ---------------------------------------------------------------------------
@@ -155,14 +161,20 @@ class Scribe:
 
     # ---- the transcript follows ----------------------------------------------------------------------
 
-    def settle(self, now: Tick) -> None:
-        """Correct durations that were guessed wrong: as much is to be read again as was written since."""
+    def settle(self, now: Tick, *, is_quiet: bool) -> None:
+        """Correct durations that were guessed wrong: as much is to be read again as was written since.
+
+        Those that lie far back wait until the humans are quiet, or for the next context, which says all as it is known.
+        """
         for line in self._held:
             if line.outlives_at is not None and line.outlives_at <= now:
                 # It will stay down for as long again: few corrections, however long it does.
                 self._set_duration(line, 2 * (now - line.onset))
-        if self._stale is not None:
-            self._rewind(self._stale)
+        if steps := self._correctable(is_quiet):
+            self._rewind(min(steps))
+
+    def _correctable(self, is_quiet: bool) -> list[int]:
+        return [step for step in self._stale if is_quiet or self.transcript.behind(step) <= REACH]
 
     def write(self, now: Tick, *, may_guess: bool) -> Line | None:
         """Write what is known. Returns a line that is written up to its duration, which is to be guessed."""
@@ -201,9 +213,7 @@ class Scribe:
         """Go back to `step`; what was guessed wrong before it can wait, as a human does not."""
         if step < self.transcript.first_step:
             self.transcript.restart(step)
-            self._stale = None
-        if self._stale is not None and step <= self._stale:
-            self._stale = None
+        self._stale = {stale for stale in self._stale if self.transcript.first_step <= stale < step}
         self.transcript.rewind_to_step(step)
         self.transcript.drop_unfinished()
         self._written = min(self._written, self._index((step, -1, -1)))
@@ -223,7 +233,7 @@ class Scribe:
 
     def _forget_before(self, step: int) -> None:
         del self._lines[: self._index((step, -1, -1))]
-        self._written, self._stale = 0, None
+        self._written, self._stale = 0, set()
         self.transcript.restart(step)
 
     def _set_duration(self, line: Line, duration: int) -> None:
@@ -231,7 +241,7 @@ class Scribe:
         i = self._index(line.key)
         is_written = i < self._written and self._lines[i] is line
         if is_written and before is not None and duration_token(before) != duration_token(duration):
-            self._stale = line.step if self._stale is None else min(self._stale, line.step)
+            self._stale.add(line.step)
 
     def _index(self, key: tuple[int, int, int]) -> int:
         return bisect_left(self._lines, key, key=lambda line: line.key)

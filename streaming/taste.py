@@ -29,6 +29,7 @@ TURN_OFFSET: Final = 2.0  # for every bar that a part of several has not played
 WORN_OFFSET: Final = -4.0  # of a pitch that would be one too many of the same
 LOUDNESS: Final = 8.0  # logits from the softest to the loudest, at dynamics 1 or -1
 BUSY: Final = 8  # onsets of the humans in two beats that fill all the space
+ENOUGH: Final = 8.0  # onsets a second; of held-out music an eighth has more, at density 1 one hundredth: twice as many
 ANY: Final = (ALL_PITCHES,) * PARTS
 
 Bias = tuple[tuple[int, float], ...]
@@ -85,6 +86,7 @@ class Place:
     bar_length: int
     heard: PitchClasses = frozenset()  # of the humans, in the last beat
     onsets: int = 0  # of the humans, in the last two beats
+    own: float = 0.0  # onsets of the machine a second, before this place
     worn: frozenset[int] = frozenset()  # pitches that have been struck too often
     waits: tuple[tuple[int, float], ...] = ()  # (part, bars since its last note), where the machine has several
     resolves_to: PitchClasses | None = None  # only these may sound: the last chord
@@ -121,8 +123,16 @@ def bias(taste: Taste, place: Place, state: State, ranges: Ranges) -> Bias:
     if first in PART:
         return tuple((PART[part], TURN_OFFSET * bars) for part, bars in place.waits)
     space = taste.leave_space * min(1.0, place.onsets / BUSY)
-    tilt = max(-1.0, taste.density - 2 * space)
+    tilt = max(-1.0, min(taste.density, _spare(taste, place)) - 2 * space)
     return _density_bias(tilt, max(state.position, 0), state.bar_length) if tilt and _is_next(ranges) else ()
+
+
+def _spare(taste: Taste, place: Place) -> float:
+    """The most density that may be asked for: a network that has been dense goes on denser, until all is noise.
+
+    1 up to half of what is enough, 0 there, and as much below from there on.
+    """
+    return 2 - 2 * place.own / (ENOUGH * 2**taste.density)
 
 
 def _classes(taste: Taste, place: Place) -> PitchClasses | None:

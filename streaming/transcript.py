@@ -62,9 +62,13 @@ class Transcript(Tape[State]):
 
     # ---- rewinding -----------------------------------------------------------------------------------
 
+    def behind(self, step: int) -> int:
+        """How many tokens a rewind to `step` would forget."""
+        return len(self) - self._index(step)
+
     def rewind_to_step(self, step: int) -> None:
         """Forget all from `step` on. The bar line there goes too, so that what comes next writes it again."""
-        self.rewind_to_index(bisect_left(self._states, step, lo=self._header, key=lambda state: state.step))
+        self.rewind_to_index(self._index(step))
 
     def drop_unfinished(self) -> None:
         """Forget a note that is half written, and an onset that no note follows."""
@@ -77,6 +81,9 @@ class Transcript(Tape[State]):
         """Only the header, and the first bar will be the one that holds `step`: absolute steps stay true."""
         self.rewind_to_index(self._header)
         self._states[-1] = self.state._replace(bar_start=step - step % self.bar_steps)
+
+    def _index(self, step: int) -> int:
+        return bisect_left(self._states, step, lo=self._header, key=lambda state: state.step)
 
     def _encoder(self) -> Encoder:
         return Encoder(self._meters, self.state)

@@ -116,6 +116,32 @@ def test_a_context_that_fills_is_relieved_in_idle_steps_and_the_old_sequence_is_
     assert seat.sequence in [sequence for sequence in house.engine.sequences if not sequence.is_closed]
 
 
+def test_a_session_that_is_never_idle_is_relieved_all_the_same(make_house: Callable[..., House]) -> None:
+    house = make_house()
+    seat = house.seat()
+    house.host.turn()
+    old = seat.sequence
+    script(seat).steps = 100
+    script(seat).wants_relief, script(seat).relief_steps = True, 4
+    house.host.deliver(seat, note())
+    for _ in range(10):
+        assert house.host.turn()
+    assert seat.sequence is not old
+    assert len(script(seat).drawn) == 6
+
+
+def test_who_owes_an_answer_gives_it_before_the_next_context(make_house: Callable[..., House]) -> None:
+    house = make_house()
+    seat = house.seat()
+    house.host.turn()
+    script(seat).steps, script(seat).urgent = 100, True
+    script(seat).wants_relief, script(seat).relief_steps = True, 4
+    house.host.deliver(seat, note())
+    for _ in range(10):
+        assert house.host.turn()
+    assert len(script(seat).drawn) == 10
+
+
 def test_without_room_for_relief_the_session_plays_on(make_house: Callable[..., House]) -> None:
     house = make_house()
     seat = house.seat()

@@ -100,9 +100,28 @@ def test_a_wrong_guess_stays_while_there_is_no_time_and_is_corrected_by_settling
     scribe.add(line(480))
     scribe.write(Tick(480), may_guess=True)
     assert durations(scribe) == [200, 100]
-    scribe.settle(Tick(480))
+    scribe.settle(Tick(480), is_quiet=True)
     scribe.write(Tick(480), may_guess=True)
     assert durations(scribe) == [90, 100]
+
+
+def test_a_wrong_guess_far_back_waits_until_the_humans_are_quiet() -> None:
+    scribe, key = guessed(200)
+    scribe.release(key, 90)
+    for onset in range(480, 480 * 20, 480):
+        scribe.add(line(onset))
+    scribe.write(Tick(9600), may_guess=True)
+    scribe.transcript.offer(None)
+    scribe.transcript.confirm()
+    assert not scribe.is_behind(may_guess=True, is_quiet=False)
+    scribe.settle(Tick(9600), is_quiet=False)
+    assert scribe.has_wrong
+    assert durations(scribe)[0] == 200
+    assert scribe.is_behind(may_guess=True, is_quiet=True)
+    scribe.settle(Tick(9600), is_quiet=True)
+    scribe.write(Tick(9600), may_guess=True)
+    assert not scribe.has_wrong
+    assert durations(scribe)[0] == 90
 
 
 def test_a_note_before_a_wrong_guess_corrects_it_on_the_way() -> None:
@@ -118,15 +137,15 @@ def test_a_note_before_a_wrong_guess_corrects_it_on_the_way() -> None:
     assert not scribe.transcript.is_synced
     scribe.transcript.offer(None)
     scribe.transcript.confirm()
-    assert not scribe.is_behind(may_guess=True)
+    assert not scribe.is_behind(may_guess=True, is_quiet=True)
 
 
 def test_a_key_that_outlives_its_guess_is_taken_to_stay_down_for_as_long_again() -> None:
     scribe, key = guessed(200)
     assert scribe.next_outlived() == 201
-    scribe.settle(Tick(200))
+    scribe.settle(Tick(200), is_quiet=True)
     assert key.duration == 200
-    scribe.settle(Tick(300))
+    scribe.settle(Tick(300), is_quiet=True)
     scribe.write(Tick(300), may_guess=True)
     assert key.duration == 600
     assert [duration_token(each) for each in durations(scribe)] == [duration_token(600)]

@@ -134,6 +134,16 @@ def test_space_is_left_while_the_human_is_busy_and_only_then() -> None:
     assert bias(taste, busy, IN_BAR, ranges) == bias(Taste(density=-1), PLACE, IN_BAR, ranges)
 
 
+@pytest.mark.parametrize(
+    ("density", "own", "asked"),
+    [(0.0, 4, 0.0), (0.0, 8, 0.0), (0.0, 12, -1.0), (1.0, 8, 1.0), (1.0, 16, 0.0), (1.0, 99, -1.0)],
+)
+def test_who_plays_too_much_already_is_asked_for_less(density: float, own: float, asked: float) -> None:
+    ranges = ((BAR.start, POSITION.stop),)
+    place = Place(bar=0, position=0, bar_length=192, own=own)
+    assert bias(Taste(density=density), place, IN_BAR, ranges) == bias(Taste(density=asked), PLACE, IN_BAR, ranges)
+
+
 def test_a_part_that_has_long_been_silent_comes_forward() -> None:
     state = State(last=POSITION, bars=1, header_parts=6)
     place = Place(bar=0, position=0, bar_length=192, waits=((1, 0.5), (2, 4.0)))
@@ -148,7 +158,7 @@ def test_only_where_the_machine_has_several_parts_do_they_come_forward() -> None
         session, offsets = Session(start, capacity=1024), []
         session.receive(NoteOn(Tick(0), 0, 61, 80), Tick(0))
         while (step := session.poll(Tick(0))) and step.draw:
-            offsets += [token for draw in draws_of(step.draw) for token, _ in draw.bias if token in PART]
+            offsets += [draw.bias for draw in draws_of(step.draw) if draw.allowed[0][0] in PART and draw.bias]
             session.accept(chain(step.draw, lambda draw: draw.allowed[-1][0]), Tick(0))
         assert bool(offsets) == is_balanced
 
