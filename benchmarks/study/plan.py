@@ -1,11 +1,10 @@
 """Which networks the study of sharing trains, in which order, and how much of each is measured. Trains nothing.
 
-Four comparisons: all ways at equal width and depth, where those that share more have fewer parameters; the same,
-trained so that keys and values learn faster; all with as many parameters as `mha`, which they spend on a wider MLP; and
-all with as many layers as fit into the time that `mha` takes for a token.
+Three comparisons: all ways at equal width and depth, where those that share more have fewer parameters; the same,
+trained so that keys and values learn faster; and all with as many parameters as `mha`, which they spend on a wider MLP.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -22,7 +21,6 @@ class Match(StrEnum):
     WIDTH = "equal width"
     OWN_STEP = "equal width, keys and values with a step of their own"  # in training
     PARAMETERS = "equal parameters"
-    TIME = "equal time"  # of a decode step; keys and values with a step of their own, as the shipped networks learn
 
 
 MHA: Final = "mha"  # what all others are set beside
@@ -54,8 +52,8 @@ class StudyPlan:
         return self.steps * self.batch * self.shape.context
 
     def of(self, match: Match) -> tuple[str, ...]:
-        """The ways that are set side by side so: `pooled` has neither heads that share nor an engine that is fast."""
-        return tuple(way for way in self.ways if way != POOLED or match in (Match.WIDTH, Match.PARAMETERS))
+        """The ways that are set side by side so: `pooled`, a rival, learns as it did first."""
+        return tuple(way for way in self.ways if not (way == POOLED and match is Match.OWN_STEP))
 
 
 FULL: Final = StudyPlan(  # two hours of two cores
@@ -83,30 +81,23 @@ class Run(Identified):
     def identity(self) -> dict[str, object]:
         of_weights = ("config", "seed", "steps", "batch", "data")
         wiring = {"wiring": POOLED} if self.way == POOLED else {}  # its shape is that of `mha`
-        own_step = OWN_STEP if self.has_own_step else {}
+        own_step = OWN_STEP if self.match is Match.OWN_STEP else {}
         return {name: value for name, value in asdict(self).items() if name in of_weights} | wiring | own_step
-
-    @property
-    def has_own_step(self) -> bool:
-        """Of keys and values, in training."""
-        return self.match in (Match.OWN_STEP, Match.TIME)
 
     @property
     def label(self) -> str:
         return f"{self.way}, {self.match}, seed {self.seed}"
 
 
-def runs(plan: StudyPlan, data: str, faster: Mapping[str, float]) -> Iterator[Run]:
+def runs(plan: StudyPlan, data: str) -> Iterator[Run]:
     """Round by round: after one seed of all ways there is a whole table.
 
-    `faster`: how many times as fast as `mha` each way is. What two comparisons have in common is trained once.
+    At equal parameters `mha` and `pooled` are what they are at equal width, trained once.
     """
     for seed in range(plan.seeds):
         for match in plan.matches:
             for way in plan.of(match):
                 config = shaped(plan.shape, way, match)
-                if match is Match.TIME:
-                    config = replace(config, layers=round(config.layers * faster[way]))
                 yield Run(way, match, config, seed, plan.steps, plan.batch, data)
 
 

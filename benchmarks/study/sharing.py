@@ -14,12 +14,13 @@ from benchmarks.study.plan import FULL, MHA, QUICK, Match, Run, StudyPlan, runs
 from benchmarks.study.pooled import wired
 from benchmarks.study.quality import HeldOut, measure
 from benchmarks.study.report import HEADS_PNG, QUALITY_PNG, page
-from benchmarks.study.speed import faster, speeds
+from benchmarks.study.speed import speeds
 from benchmarks.study.training import WATCHED, Deadline, trained
-from benchmarks.study.verdict import Shipped, shipped
+from benchmarks.study.verdict import Live, live
 from benchmarks.study.work import measured, work_through
 from model.training.continuing import Continuing
 from model.training.corpus import Corpus
+from model.training.shards import load_corpus
 from model.training.validation import validation_crops
 
 
@@ -28,21 +29,20 @@ class Sharing:
     """Implements Study."""
 
     plan: StudyPlan
-    faster: dict[str, float]  # than `mha`, so many times
 
     @property
     def measurements(self) -> str:
         return f"measured-{self.plan.crops or 'all'}-{self.plan.trials}-{self.plan.dissected}.json"
 
     def runs(self, data: str) -> Iterator[Run]:
-        return runs(self.plan, data, self.faster)
+        return runs(self.plan, data)
 
     def labour(self, corpus: Corpus, folder: Path) -> Callable[[Run, Deadline], Json]:
         held_out = HeldOut.of(corpus, self.plan)
 
         def do(run: Run, deadline: Deadline) -> Json:
-            place = folder / run.name
-            network = trained(run, lambda: lesson(run, corpus), place, deadline, own_step=run.has_own_step)
+            place, own_step = folder / run.name, run.match is Match.OWN_STEP
+            network = trained(run, lambda: lesson(run, corpus), place, deadline, own_step=own_step)
             deadline.check()
             return measure(wired(run.way, network), held_out)
 
@@ -62,8 +62,8 @@ def study_sharing(
     """Train and measure what `folder` lacks, until `minutes` are over; then write the page from what is there."""
     plan, deadline = QUICK if quick else FULL, Deadline(minutes)
     plan = replace(plan, seeds=seeds or plan.seeds)
-    data, speed, ours = opened(corpus), speeds(plan, folder), shipped()
-    study = Sharing(plan, faster(speed, ours.context))
+    data, study = opened(corpus), Sharing(plan)
+    speed = speeds(plan, folder)
     work_through(study, data, folder, deadline)
     found = measured(study, data.fingerprint, folder)
     if not any(run.way == MHA for run, _ in found):
@@ -71,7 +71,7 @@ def study_sharing(
         return
     options = " --quick" * quick + (f" --seeds {seeds}" if seeds else "")
     facts = {"command": f"`tradefours study sharing{options}`", "data": str(data)}
-    write_page(plan, found, speed, ours, folder, out, facts)
+    write_page(plan, found, speed, live(load_corpus(data.file)), folder, out, facts)
     print(f"{len(found)} runs: {out / 'sharing.md'}")
 
 
@@ -79,7 +79,7 @@ def write_page(
     plan: StudyPlan,
     found: Sequence[tuple[Run, Json]],
     speed: Json,
-    ours: Shipped,
+    asked: Live,
     folder: Path,
     out: Path,
     facts: dict[str, str],
@@ -91,7 +91,7 @@ def write_page(
     places = [folder / name for name in dict.fromkeys(run.name for run, _ in found)]
     facts = facts | origin([each for _, each in found], places) | {"speed measured": speed["date"]}
     out.mkdir(parents=True, exist_ok=True)
-    (out / "sharing.md").write_text(page(plan, rows, heads, references(found), speed, ours, facts))
+    (out / "sharing.md").write_text(page(plan, rows, heads, references(found), speed, asked, facts))
     small = [row for row in speed["rows"] if row["shape"] == "small" and row["sequences"] == 1]
     draw_quality([row for row in rows if row.match is match], small, out / QUALITY_PNG)
     if len(heads) > 1:
@@ -103,6 +103,6 @@ def write_page(
         "nmsi": references(found),
         "heads": {way: {name: values.tolist() for name, values in each.items()} for way, each in heads.items()},
         "speed": speed,
-        "shipped": asdict(ours),
+        "live": asdict(asked),
     }
     (out / "sharing.json").write_text(json.dumps(figures, indent=1) + "\n")

@@ -25,8 +25,7 @@ from benchmarks.study.paired import Json
 from benchmarks.study.plan import MHA, POOLED, Match, StudyPlan, shaped
 from model.networks.config import NetworkConfig, preset
 
-SHIPPED: Final = "small"
-SHAPES: Final = (SHIPPED, "study")
+SHAPES: Final = ("small", "study")
 LONG: Final = 8192  # from here on, where rounds are short, one sequence only: eight take minutes to read
 
 
@@ -35,14 +34,6 @@ def speeds(plan: StudyPlan, folder: Path) -> Json:
     steps = _once(folder / f"speed-{plan.speed_s:g}.json", lambda name: _rows(name, plan))
     notes = _once(folder / f"notes-{plan.speed_s:g}.json", lambda name: note_rows(name, _shape(name, plan), plan))
     return steps | {"notes": notes}
-
-
-def faster(speed: Json, context: int) -> dict[str, float]:
-    """Way -> how many times as fast as `mha`, in `small`, for one player and so many tokens of the past."""
-    alone = [row for row in speed["rows"] if (row["shape"], row["sequences"]) == (SHIPPED, 1)]
-    known = sorted({row["context"] for row in alone})
-    nearest = next((each for each in known if each >= context), known[-1])
-    return {row["way"]: row["times_as_fast"] for row in alone if row["context"] == nearest}
 
 
 def _once(file: Path, measure: Callable[[str], list[Json]]) -> Json:

@@ -15,12 +15,12 @@ from benchmarks.study.report import answer, order, own_step
 from benchmarks.study.rival import rival
 from benchmarks.study.sharing import write_page
 from benchmarks.study.training import ABOUT
-from benchmarks.study.verdict import Shipped
+from benchmarks.study.verdict import Live
 from model.networks.config import Sharing
 from tests.benchmarks.study.made_study import PLAN, made_results
 
 WAYS = {"mha": 0.0, "grouped": -1.0, "routed": 0.2, "mqa": 3.0}
-OURS = Shipped(Sharing.ROUTED, 16)
+LIVE = Live(Sharing.ROUTED, 16, 10.0, has_own_step=False)
 ROWS = standings(made_results(WAYS))
 
 
@@ -80,7 +80,7 @@ def test_page_pictures_and_figures_are_written_and_missing_runs_are_told(tmp_pat
         (tmp_path / run.name).mkdir()
         (tmp_path / run.name / ABOUT).write_text('{"wall_s": 360}')
     out = tmp_path / "page"
-    write_page(PLAN, found, made_speed(), OURS, tmp_path, out, {"command": "`made`"})
+    write_page(PLAN, found, made_speed(), LIVE, tmp_path, out, {"command": "`made`"})
     text = (out / "sharing.md").read_text()
     assert "| command | `made` |" in text
     assert "| training | 11 runs, 1.1 hours in all" in text
@@ -89,7 +89,7 @@ def test_page_pictures_and_figures_are_written_and_missing_runs_are_told(tmp_pat
     for picture in ("sharing.png", "sharing-heads.png"):
         assert f"]({picture})" in text
         assert (out / picture).stat().st_size > 5000
-    assert "That table is not there yet." in text
+    assert "**The rule chooses `grouped`; `small` shares `routed`: they do not agree.**" in text
     assert "It writes 4.0 to 4.0 times as many notes a second as `mha`; no run of it is complete yet." in text
     figures = json.loads((out / "sharing.json").read_text())
     assert [(row["way"], row["seeds"]) for row in figures["rows"]][-1] == ("mqa", [0, 1])

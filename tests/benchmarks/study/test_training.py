@@ -14,11 +14,11 @@ from benchmarks.study.training import ABOUT, WEIGHTS, Deadline, OutOfTime, train
 from model.networks.decoder import Decoder
 from model.training.continuing import Continuing
 from model.training.trainer import STATE
-from tests.benchmarks.study.made_study import FASTER, PLAN
+from tests.benchmarks.study.made_study import PLAN
 from tests.model.training.made_corpus import made_corpus
 
 CORPUS = made_corpus()
-RUN: Run = next(runs(PLAN, "made", FASTER))
+RUN: Run = next(runs(PLAN, "made"))
 
 
 def begin() -> Continuing:

@@ -14,10 +14,10 @@ from benchmarks.study.training import Deadline, OutOfTime
 from benchmarks.study.work import LOCK, measured, measured_file, work
 from model.networks.config import PRESETS
 from server.file_lock import lock
-from tests.benchmarks.study.made_study import FASTER, PLAN
+from tests.benchmarks.study.made_study import PLAN
 from tests.benchmarks.study.test_training import CORPUS, after
 
-STUDY = Sharing(PLAN, FASTER)
+STUDY = Sharing(PLAN)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_another_process_works_on_is_left_to_it(folder: Path) -> None:
-    first, *_ = runs(PLAN, "made", FASTER)
+    first, *_ = runs(PLAN, "made")
     (folder / first.name).mkdir()
     with FileIO(folder / first.name / LOCK, "a") as file:
         lock(file)
@@ -36,12 +36,10 @@ def test_what_another_process_works_on_is_left_to_it(folder: Path) -> None:
 
 def test_the_next_call_does_what_is_left_and_the_one_after_it_nothing(folder: Path) -> None:
     work(STUDY, "made", CORPUS, folder, Deadline(None))
-    before = {run.name: measured_file(STUDY, run, folder).stat().st_mtime_ns for run in runs(PLAN, "made", FASTER)}
+    before = {run.name: measured_file(STUDY, run, folder).stat().st_mtime_ns for run in runs(PLAN, "made")}
     assert len(measured(STUDY, "made", folder)) == len(PLAN.ways)
     work(STUDY, "made", CORPUS, folder, after(0))
-    assert before == {
-        run.name: measured_file(STUDY, run, folder).stat().st_mtime_ns for run in runs(PLAN, "made", FASTER)
-    }
+    assert before == {run.name: measured_file(STUDY, run, folder).stat().st_mtime_ns for run in runs(PLAN, "made")}
     assert [row.way for row in standings(measured(STUDY, "made", folder))] == list(PLAN.ways)
 
 
