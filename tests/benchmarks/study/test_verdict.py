@@ -23,7 +23,7 @@ def asked(sharing: Sharing = Sharing.ROUTED) -> Live:
 
 
 def made_speed(**ms: float) -> dict[str, Any]:
-    places = [("small", 512, 1, 0.01), ("small", 2048, 1, 1), ("small", 2048, 8, 6), ("study", 2048, 1, 0.01)]
+    places = [("small", 512, 1, 0.01), ("small", 2048, 1, 1), ("small", 2048, 8, 2), ("study", 2048, 1, 0.01)]
     return {
         "rows": [
             {"shape": shape, "context": context, "sequences": count, "way": way, "ms_p50": times * each}
@@ -35,7 +35,7 @@ def made_speed(**ms: float) -> dict[str, Any]:
 
 def test_head_room_is_what_the_full_context_leaves() -> None:
     gqa, routed = candidates(ROWS, made_speed(mha=5.0, gqa=2.5, routed=2.0), asked())[1:]
-    assert [gqa.alone, gqa.crowd, routed.alone] == pytest.approx([4, 4 / 6, 5])
+    assert [gqa.alone, gqa.crowd, routed.alone] == pytest.approx([4, 4 / 2, 5])
     assert (gqa.row.way, gqa.players) == ("gqa", 8)
 
 
@@ -46,6 +46,16 @@ def test_the_best_prediction_of_those_that_keep_up_is_chosen(mha: float, gqa: fl
     found = chosen(candidates(ROWS, made_speed(mha=mha, gqa=gqa, routed=1.0, mqa=0.5), asked()), 0.0)
     assert found is not None
     assert (found.row.way, found.alone >= HEADROOM) == (best, True)
+
+
+def test_who_cannot_keep_up_with_a_crowd_is_not_chosen() -> None:
+    speed = made_speed(mha=2.0, gqa=1.5, routed=1.0, mqa=0.5)
+    for row in speed["rows"]:
+        if (row["way"], row["sequences"]) == ("mha", 8):
+            row["ms_p50"] = 10.1  # for each of eight, of whom each asks for a hundred tokens a second
+    found = chosen(candidates(ROWS, speed, asked()), 0.0)
+    assert found is not None
+    assert found.row.way == "gqa"
 
 
 def test_of_predictions_as_good_as_seeds_can_tell_the_fastest_is_chosen() -> None:
