@@ -24,7 +24,7 @@ from streaming.turns import Turn
 THIN = 1.0  # so much less density where the engine cannot keep up
 LONGEST_WAIT = 4.0  # bars; who has not played for longer is no more urgent
 MOST_AT_ONCE = 5  # notes of one part: of its onsets in held-out music 0.04 % have more, of a drummer's 0.4 %
-OWN_S: Final = 2.0  # so far back it is counted how many notes the machine plays a second
+PACE_S: Final = 2.0  # so far back onsets are counted
 REMEMBERED = 64  # notes by which the key is heard
 TOGETHER: Final = frozenset({"duet", "accompany", "continue"})  # modes in which all may play at once
 
@@ -168,7 +168,7 @@ def _place(scene: Scene) -> Place:
     else:
         if taste.leave_space:
             place = replace(place, onsets=_onsets(scene))
-        place = replace(place, own=_own_onsets(scene))
+        place = replace(place, pace=_pace(scene))
         if settings.machine.bit_count() > 1:
             place = replace(place, waits=_waits(scene))
     if turn.close is None:
@@ -201,11 +201,11 @@ def _onsets(scene: Scene) -> int:
     return len({line.step for line in _recent(scene) if line.onset >= since})
 
 
-def _own_onsets(scene: Scene) -> float:
-    """Of the machine, a second, in the two before what is drawn."""
-    since = scene.state.step - OWN_S * scene.settings.header.bpm / 60 * STEPS_PER_QUARTER
+def _pace(scene: Scene) -> float:
+    """Onsets a second of all players, in what is written of the last seconds before the place that is drawn."""
+    since = scene.state.step - PACE_S * scene.settings.header.bpm / 60 * STEPS_PER_QUARTER
     newest = takewhile(lambda line: line.step >= since, reversed(scene.lines))
-    return len({line.step for line in newest if scene.settings.machine >> line.part & 1}) / OWN_S
+    return len({line.step for line in newest}) / PACE_S
 
 
 def _recent(scene: Scene) -> list[Line]:

@@ -29,7 +29,8 @@ TURN_OFFSET: Final = 2.0  # for every bar that a part of several has not played
 WORN_OFFSET: Final = -4.0  # of a pitch that would be one too many of the same
 LOUDNESS: Final = 8.0  # logits from the softest to the loudest, at dynamics 1 or -1
 BUSY: Final = 8  # onsets of the humans in two beats that fill all the space
-ENOUGH: Final = 8.0  # onsets a second; of held-out music an eighth has more, at density 1 one hundredth: twice as many
+ENOUGH: Final = 11.0  # onsets a second, all parts together: one twentieth of held-out music has more
+MORE: Final = 2**0.5  # times as many are enough at density 1, which one hundredth has; at -1 as many times fewer
 ANY: Final = (ALL_PITCHES,) * PARTS
 
 Bias = tuple[tuple[int, float], ...]
@@ -86,7 +87,7 @@ class Place:
     bar_length: int
     heard: PitchClasses = frozenset()  # of the humans, in the last beat
     onsets: int = 0  # of the humans, in the last two beats
-    own: float = 0.0  # onsets of the machine a second, before this place
+    pace: float = 0.0  # onsets a second of all players, before this place
     worn: frozenset[int] = frozenset()  # pitches that have been struck too often
     waits: tuple[tuple[int, float], ...] = ()  # (part, bars since its last note), where the machine has several
     resolves_to: PitchClasses | None = None  # only these may sound: the last chord
@@ -132,7 +133,8 @@ def _spare(taste: Taste, place: Place) -> float:
 
     1 up to half of what is enough, 0 there, and as much below from there on.
     """
-    return 2 - 2 * place.own / (ENOUGH * 2**taste.density)
+    enough: float = ENOUGH * MORE**taste.density
+    return 2 - 2 * place.pace / enough
 
 
 def _classes(taste: Taste, place: Place) -> PitchClasses | None:

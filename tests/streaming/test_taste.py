@@ -135,12 +135,12 @@ def test_space_is_left_while_the_human_is_busy_and_only_then() -> None:
 
 
 @pytest.mark.parametrize(
-    ("density", "own", "asked"),
-    [(0.0, 4, 0.0), (0.0, 8, 0.0), (0.0, 12, -1.0), (1.0, 8, 1.0), (1.0, 16, 0.0), (1.0, 99, -1.0)],
+    ("density", "pace", "asked"),
+    [(0.0, 5.5, 0.0), (0.0, 11.0, 0.0), (0.0, 16.5, -1.0), (1.0, 7.5, 1.0), (1.0, 99.0, -1.0)],
 )
-def test_who_plays_too_much_already_is_asked_for_less(density: float, own: float, asked: float) -> None:
+def test_who_plays_too_much_already_is_asked_for_less(density: float, pace: float, asked: float) -> None:
     ranges = ((BAR.start, POSITION.stop),)
-    place = Place(bar=0, position=0, bar_length=192, own=own)
+    place = Place(bar=0, position=0, bar_length=192, pace=pace)
     assert bias(Taste(density=density), place, IN_BAR, ranges) == bias(Taste(density=asked), PLACE, IN_BAR, ranges)
 
 
