@@ -36,6 +36,20 @@ class Standing:
     more_nmsi: Interval  # in percent
 
 
+def apart(found: Iterable[tuple[Run, Json]], match: Match, rival: str) -> dict[str, Interval]:
+    """Nats a token of each way more than `rival`'s, in percent, with the seeds that both have."""
+    runs: dict[str, dict[int, Json]] = {}
+    for run, each in found:
+        if run.match is match:
+            runs.setdefault(run.way, {})[run.seed] = each
+    told = {}
+    for way, by_seed in runs.items():
+        seeds = [seed for seed in by_seed if seed in runs[rival]]
+        ours, theirs = (stack([each[seed] for seed in seeds], "nats").sum(axis=2) for each in (by_seed, runs[rival]))
+        told[way] = more(ours, theirs, np.array(runs[rival][seeds[0]]["tokens"]).sum(axis=1))
+    return told
+
+
 def standings(found: Iterable[tuple[Run, Json]]) -> list[Standing]:
     """Of the ways that have a seed in common with `mha`, in the order of the plan."""
     table: dict[tuple[Match, str], dict[int, Json]] = {}

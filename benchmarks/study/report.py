@@ -12,7 +12,7 @@ from benchmarks.study.compare import Standing
 from benchmarks.study.paired import Array, Json
 from benchmarks.study.phrases import doubt, fact_table, plural, signed
 from benchmarks.study.pictures import by_query_group, names_of_heads
-from benchmarks.study.plan import MHA, OURS, Match, StudyPlan, parameters
+from benchmarks.study.plan import MHA, OURS, Match, Run, StudyPlan, parameters
 from benchmarks.study.quality import GROUP_NAMES
 from benchmarks.study.rival import rival
 from benchmarks.study.verdict import Live, verdict
@@ -34,6 +34,7 @@ def page(
     speed: Json,
     live: Live,
     facts: Mapping[str, str],
+    runs: Sequence[tuple[Run, Json]],
 ) -> str:
     """Markdown. `rows` must hold `mha`; `facts` say where the figures are from."""
     shape = plan.shape
@@ -50,7 +51,7 @@ def page(
     for match in plan.matches:
         sections += _quality([row for row in rows if row.match is match], match, nmsi)
     sections += own_step(rows)
-    sections += verdict(rows, speed, live)
+    sections += verdict(runs, speed, live)
     sections += ["## Speed", *_speed(speed), f"![quality against speed]({QUALITY_PNG})"]
     sections += rival(rows, speed)
     sections += _heads(heads)

@@ -91,7 +91,7 @@ def write_page(
     places = [folder / name for name in dict.fromkeys(run.name for run, _ in found)]
     facts = facts | origin([each for _, each in found], places) | {"speed measured": speed["date"]}
     out.mkdir(parents=True, exist_ok=True)
-    (out / "sharing.md").write_text(page(plan, rows, heads, references(found), speed, asked, facts))
+    (out / "sharing.md").write_text(page(plan, rows, heads, references(found), speed, asked, facts, found))
     small = [row for row in speed["rows"] if row["shape"] == "small" and row["sequences"] == 1]
     draw_quality([row for row in rows if row.match is match], small, out / QUALITY_PNG)
     if len(heads) > 1:

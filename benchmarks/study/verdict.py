@@ -1,16 +1,18 @@
 """Which way the next weights should share: a rule, what it finds in the tables, and whether what is shipped agrees."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from benchmarks.study.compare import Standing
+from benchmarks.study.compare import Standing, apart, standings
 from benchmarks.study.paired import Json
-from benchmarks.study.plan import MHA, Match
+from benchmarks.study.phrases import signed
+from benchmarks.study.plan import Match, Run
 from model.checkpoint import INDEX
+from model.evaluation.intervals import Interval
 from model.evaluation.report import table
 from model.evaluation.trials import choose_trials
 from model.networks.config import Sharing
@@ -74,35 +76,43 @@ def candidates(rows: Sequence[Standing], speed: Json, live: Live) -> list[Candid
     return found
 
 
-def chosen(found: Sequence[Candidate], margin: float) -> Candidate | None:
-    """Among those that are fast enough: of the best predictions, which differ by no more than `margin`, the fastest.
+def best_of(found: Sequence[Candidate]) -> Candidate | None:
+    """The best prediction of those that are fast enough."""
+    fast = (each for each in found if each.is_fast_enough)
+    return min(fast, key=lambda each: each.row.nats_per_note, default=None)
 
-    margin: nats a note. Speeds that look the same in the table are the same.
+
+def chosen(found: Sequence[Candidate], more_than_best: Mapping[str, Interval]) -> Candidate | None:
+    """Among those that are fast enough: of all that are not told apart from the best prediction, the fastest.
+
+    `more_than_best`: nats of each way, paired with those of the best. Speeds that look the same in the table are the
+    same.
     """
-    fast = [each for each in found if each.is_fast_enough]
-    best = min((each.row.nats_per_note for each in fast), default=0.0)
-    equals = (each for each in fast if each.row.nats_per_note <= best + margin)
+    equals = (each for each in found if each.is_fast_enough and more_than_best[each.row.way].low <= 0)
     return max(equals, key=lambda each: (round(each.alone, 1), -each.row.nats_per_note), default=None)
 
 
-def margin_of(rows: Sequence[Standing]) -> float:
-    """By how many nats a note `mha` differs from itself with another seed."""
-    mha = next(row for row in rows if row.way == MHA)
-    return mha.spread * mha.nats_per_note / mha.nats_per_token
-
-
-def verdict(everything: Sequence[Standing], speed: Json, live: Live) -> list[str]:
+def verdict(runs: Sequence[tuple[Run, Json]], speed: Json, live: Live) -> list[str]:
     """A section of the page. Of the two tables at equal width the fuller counts, else that of the next weights."""
+    everything = standings(runs)
     tables = [[row for row in everything if row.match is match] for match in (Match.OWN_STEP, Match.WIDTH)]
     rows = max(tables, key=lambda rows: len(candidates(rows, speed, live)))
     found = candidates(rows, speed, live)
-    margin = margin_of(rows)
-    best = chosen(found, margin)
-    head = ["", "nats a note", "head-room, one player", f"head-room, {found[0].players} at once", "fast enough"]
+    best = best_of(found)
+    more_than_best = apart(runs, best.row.match, best.row.way) if best else {}
+    head = [
+        "",
+        "nats a note",
+        "more than the best, %",
+        "head-room, one player",
+        f"{found[0].players} at once",
+        "enough",
+    ]
     body = [
         [
             f"`{each.row.way}`",
             f"{each.row.nats_per_note:.3f}",
+            signed(more_than_best[each.row.way]) if best and each.row.way != best.row.way else "",
             f"{each.alone:.1f}",
             f"{each.crowd:.1f}",
             "yes" if each.is_fast_enough else "no",
@@ -113,12 +123,12 @@ def verdict(everything: Sequence[Standing], speed: Json, live: Live) -> list[str
     return [
         "## Which way should be the default?",
         f"The rule: among the ways that keep a head-room of {HEADROOM:g} over live play for one player, and keep up "
-        f"with {found[0].players} at once on a thread, the fewest nats a note ({rows[0].match}); of those that differ "
-        f"by less than seeds of `{MHA}` do, {margin:.3f} nats a note, the fastest. Live play is "
+        f"with {found[0].players} at once on a thread, the fewest nats ({rows[0].match}); of those that paired "
+        "intervals do not tell apart from the best of these, the fastest. Live play is "
         f"{live.notes_per_s:.1f} notes a second, {live_share}; head-room is how many times that `{SHIPPED}` can write "
         "with one thread, at the speeds below.",
         table(head, body),
-        _sentence(found, best, live),
+        _sentence(found, chosen(found, more_than_best), live),
     ]
 
 

@@ -5,15 +5,17 @@ from typing import Any
 
 import pytest
 
-from benchmarks.study.compare import standings
+from benchmarks.study.compare import apart, standings
 from benchmarks.study.plan import Match
-from benchmarks.study.verdict import HEADROOM, Live, candidates, chosen, live, verdict
+from benchmarks.study.verdict import HEADROOM, Candidate, Live, best_of, candidates, chosen, live, verdict
+from model.evaluation.intervals import Interval
 from model.networks.config import Sharing
 from model.registry import load
 from tests.benchmarks.study.made_study import made_results
 from tests.model.training.made_corpus import made_corpus
 
-ROWS = standings(made_results({"mha": 0.0, "gqa": 1.0, "routed": 2.0, "mqa": 3.0}, seeds=1))
+RUNS = made_results({"mha": 0.0, "gqa": 1.0, "routed": 2.0, "mqa": 3.0}, seeds=1)
+ROWS = standings(RUNS)
 TOKENS_A_NOTE = ROWS[0].nats_per_note / ROWS[0].nats_per_token
 
 
@@ -33,6 +35,15 @@ def made_speed(**ms: float) -> dict[str, Any]:
     }
 
 
+def choice(speed: dict[str, Any]) -> Candidate:
+    found = candidates(ROWS, speed, asked())
+    best = best_of(found)
+    assert best is not None
+    told = chosen(found, apart(RUNS, Match.WIDTH, best.row.way))
+    assert told is not None
+    return told
+
+
 def test_head_room_is_what_the_full_context_leaves() -> None:
     gqa, routed = candidates(ROWS, made_speed(mha=5.0, gqa=2.5, routed=2.0), asked())[1:]
     assert [gqa.alone, gqa.crowd, routed.alone] == pytest.approx([4, 4 / 2, 5])
@@ -43,8 +54,7 @@ def test_head_room_is_what_the_full_context_leaves() -> None:
     ("mha", "gqa", "best"), [(3.3, 2.0, "mha"), (3.4, 3.3, "gqa"), (9.0, 3.4, "routed"), (9.0, 3.3, "gqa")]
 )
 def test_the_best_prediction_of_those_that_keep_up_is_chosen(mha: float, gqa: float, best: str) -> None:
-    found = chosen(candidates(ROWS, made_speed(mha=mha, gqa=gqa, routed=1.0, mqa=0.5), asked()), 0.0)
-    assert found is not None
+    found = choice(made_speed(mha=mha, gqa=gqa, routed=1.0, mqa=0.5))
     assert (found.row.way, found.alone >= HEADROOM) == (best, True)
 
 
@@ -53,37 +63,37 @@ def test_who_cannot_keep_up_with_a_crowd_is_not_chosen() -> None:
     for row in speed["rows"]:
         if (row["way"], row["sequences"]) == ("mha", 8):
             row["ms_p50"] = 10.1  # for each of eight, of whom each asks for a hundred tokens a second
-    found = chosen(candidates(ROWS, speed, asked()), 0.0)
-    assert found is not None
+    found = choice(speed)
     assert found.row.way == "gqa"
 
 
-def test_of_predictions_as_good_as_seeds_can_tell_the_fastest_is_chosen() -> None:
+def test_of_predictions_that_are_not_told_apart_from_the_best_the_fastest_is_chosen() -> None:
     found = candidates(ROWS, made_speed(mha=3.0, gqa=2.0, routed=1.0, mqa=0.5), asked())
-    apart = found[1].row.nats_per_note - found[0].row.nats_per_note
-    best = [chosen(found, margin) for margin in (0.99 * apart, 1.01 * apart)]
+    told = apart(RUNS, Match.WIDTH, "mha")
+    near = [told | {"gqa": Interval(1.0, low, 3.0)} for low in (0.1, -0.1)]
+    best = [chosen(found, each) for each in near]
     assert [each and each.row.way for each in best] == ["mha", "gqa"]
 
 
 def test_the_page_says_whether_what_is_shipped_agrees() -> None:
     speed = made_speed(mha=5.0, gqa=2.5, routed=1.25)
-    *_, text = verdict(ROWS, speed, asked())
-    assert "(equal width)" in verdict(ROWS, speed, asked())[1]
+    _, rule, _, text = verdict(RUNS, speed, asked())
+    assert "(equal width)" in rule
     assert "**The rule chooses `gqa`; `small` shares `routed`: they do not agree.**" in text
     assert "`routed` costs 1.0 % more nats a note than `gqa` and keeps 2.0 times its head-room" in text
     assert text.endswith("the rule waits for that table to be as full.")
-    assert verdict(ROWS, speed, asked(Sharing.GQA))[-1].endswith("they agree.")
-    agreed = verdict(ROWS, made_speed(mha=5.0, gqa=4.0, routed=1.0), asked())[-1]
+    assert verdict(RUNS, speed, asked(Sharing.GQA))[-1].endswith("they agree.")
+    agreed = verdict(RUNS, made_speed(mha=5.0, gqa=4.0, routed=1.0), asked())[-1]
     assert agreed.endswith("had no step of their own in training; the next weights' will.")
-    assert "so the rule chooses none" in verdict(ROWS, made_speed(mha=50.0, routed=50.0), asked())[-1]
+    assert "so the rule chooses none" in verdict(RUNS, made_speed(mha=50.0, routed=50.0), asked())[-1]
 
 
 def test_the_table_of_the_next_weights_counts_as_soon_as_it_is_as_full() -> None:
     made = made_results({"mha": 0.0, "routed": -1.0}, seeds=1)
-    own = standings([(replace(run, match=Match.OWN_STEP), each) for run, each in made])
+    own = [(replace(run, match=Match.OWN_STEP), each) for run, each in made]
     speed = made_speed(mha=1.0, gqa=1.0, routed=1.0)
-    assert "The rule chooses `mha`" in verdict([*ROWS, *own], speed, asked(Sharing.MHA))[-1]
-    _, rule, _, text = verdict([*ROWS[:2], *own], speed, asked())
+    assert "The rule chooses `mha`" in verdict([*RUNS, *own], speed, asked(Sharing.MHA))[-1]
+    _, rule, _, text = verdict([*RUNS[:2], *own], speed, asked())
     assert "a step of their own)" in rule
     assert "The rule chooses `routed`" in text
     assert verdict(own, speed, asked(Sharing.MHA))[-1].endswith("The next are to be trained with `--sharing routed`.")
