@@ -25,6 +25,7 @@ def test_all_measurements_are_there() -> None:
         "replug",
         "overload",
         "capacity",
+        "doors",
     }
 
 
