@@ -46,7 +46,7 @@ class MergingPlan:
         return self.steps * self.batch * self.shape.context
 
 
-FULL: Final = MergingPlan(  # an hour and a half of two cores
+FULL: Final = MergingPlan(  # two hours of two cores
     shape=SHARING.shape,
     ways=(
         PLAIN, *(Way(merges) for merges in (1000, 2000, 5000, 10_000, 20_000)),
