@@ -25,12 +25,11 @@ from urllib.request import ProxyHandler, Request, build_opener
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from benchmarks.programs import LEAVE_S, serving
+from benchmarks.programs import ended, free_port, serving
 from benchmarks.report import ROOT, Row, write_report
 from benchmarks.rounds import Timed, interleave
 from clients.access import bearer
 from music.errors import TradefoursError
-from server.serve import listen
 from streaming.messages import SUBPROTOCOL, ClientHeartbeat, Hello, Message, Start
 from streaming.wire import JSON_WIRE
 
@@ -61,9 +60,7 @@ def bench_doors(*, quick: bool, json_file: Path | None) -> int:
         beats = {name: partial(heartbeats, socket) for name, socket in sockets.items()}
         timed = interleave(beats, QUICK_S if quick else FULL_S)
     rows = [_row(name, each, timed[STRAIGHT]) for name, each in timed.items()]
-    missing = [
-        f"{name} is not here." for name in ("HAProxy", "Ray") if not any(door.startswith(name) for door in doors)
-    ]
+    missing = [f"{name} is not here." for name in ("HAProxy", "Ray") if name not in doors]
     added = {f"{row['door']}_added_ms".lower(): float(str(row["added_ms_p50"])) for row in rows[1:]}
     write_report("doors", rows, added, json_file, missing)
     return 0
@@ -115,7 +112,7 @@ def session(address: str) -> Iterator[ClientConnection]:
 @contextmanager
 def haproxy(server: str) -> Iterator[str]:
     """As docs/operations.md sets it up, before one server."""
-    port = _free_port()
+    port = free_port()
     told = {"TRADEFOURS_PORT": str(port), "TRADEFOURS_A": server, "TRADEFOURS_B": server}
     with started(["haproxy", "-q", "-f", "deploy/haproxy.cfg"], told, port, HAPROXY_S) as address:
         yield address
@@ -124,7 +121,7 @@ def haproxy(server: str) -> Iterator[str]:
 @contextmanager
 def replicas() -> Iterator[str]:
     """Two of them under Ray Serve."""
-    port = _free_port()
+    port = free_port()
     with TemporaryDirectory() as folder:
         told = {
             "TRADEFOURS_KEY": KEY,
@@ -149,19 +146,12 @@ def replicas() -> Iterator[str]:
 def started(command: list[str], told: Mapping[str, str], port: int, patience_s: float) -> Iterator[str]:
     """`told`: its environment, besides ours. Yields the address once a player may come."""
     address, until = f"127.0.0.1:{port}", monotonic() + patience_s
-    with subprocess.Popen(command, cwd=ROOT, env=os.environ | told) as process:
-        try:
-            while _fetched(f"{address}/ready") is None:
-                if process.poll() is not None or monotonic() > until:
-                    raise TradefoursError(f"expected {command[0]} to let players in, got nothing at {address}")
-                sleep(0.1)
-            yield address
-        finally:
-            process.terminate()
-            try:
-                process.wait(LEAVE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | told) as process, ended(process):
+        while _fetched(f"{address}/ready") is None:
+            if process.poll() is not None or monotonic() > until:
+                raise TradefoursError(f"expected {command[0]} to let players in, got nothing at {address}")
+            sleep(0.1)
+        yield address
 
 
 def known_to_haproxy() -> int:
@@ -177,8 +167,3 @@ def _fetched(url: str) -> bytes | None:
             return bytes(answer.read())
     except OSError:
         return None
-
-
-def _free_port() -> int:
-    with listen("127.0.0.1", 0) as listener:
-        return int(listener.getsockname()[1])

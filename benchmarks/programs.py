@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from threading import Timer
 from time import sleep
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from music.errors import TradefoursError
+from server.serve import listen
 
 LEAVE_S: Final = 5.0
 SAYS_S: Final = 60.0  # until a program has said that it is ready
@@ -29,22 +30,36 @@ def serving(model: str, *options: str, environ: Mapping[str, str] = MappingProxy
 def program(*arguments: str, environ: Mapping[str, str] = MappingProxyType({})) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "server.cli", *arguments]
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=pipe,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | dict(environ),
-    ) as started:
+    with (
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | dict(environ),
+        ) as started,
+        ended(started),
+    ):
+        yield started
+
+
+@contextmanager
+def ended(started: subprocess.Popen[Any]) -> Iterator[None]:
+    """The program is asked to end when the block does; one that does not hear is killed."""
+    try:
+        yield
+    finally:
+        started.terminate()
         try:
-            yield started
-        finally:
-            started.terminate()
-            try:
-                started.wait(LEAVE_S)
-            except subprocess.TimeoutExpired:
-                started.kill()
+            started.wait(LEAVE_S)
+        except subprocess.TimeoutExpired:
+            started.kill()
+
+
+def free_port() -> int:
+    with listen("127.0.0.1", 0) as listener:
+        return int(listener.getsockname()[1])
 
 
 def line_with(started: subprocess.Popen[str], text: str, timeout_s: float = SAYS_S) -> str:

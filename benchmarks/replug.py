@@ -4,7 +4,6 @@ Everything is real: `tradefours bridge --thru` on a private JACK server, and a s
 """
 
 import shutil
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
@@ -15,7 +14,7 @@ from typing import Final, Protocol
 from benchmarks.cables import PIANO, SYNTH, Piano, Server, Synth, read_on
 from benchmarks.jack import private_jack
 from benchmarks.live_ports import environment
-from benchmarks.programs import LEAVE_S, line_with, program
+from benchmarks.programs import LEAVE_S, free_port, line_with, program
 from benchmarks.report import Row, write_report
 from clients.times import Times
 from music.errors import TradefoursError
@@ -53,7 +52,7 @@ def bench_replug(*, quick: bool, json_file: Path | None) -> int:
 
 def _with_a_bridge(synth: Synth, rounds: int, folder: Path) -> tuple[dict[str, Times], int]:
     """How long each took to be heard again, and the bridge's exit status."""
-    port = _free_port()
+    port = free_port()
     server, piano = Server(port, "--journal", str(folder / "journal")), Piano(SEED)
     options = ("--url", f"ws://127.0.0.1:{port}/v1/live", "--api", "jack", "--mode", "duet", "--thru")
     cables: dict[str, Cable] = {"piano": piano, "synth": synth, "server": server}
@@ -95,10 +94,3 @@ def pull(cables: Mapping[str, Cable], synth: Synth, rounds: int, chance: Random)
 def _row(name: str, times: Times) -> Row:
     summary = times.summary_ms()
     return {"cable": name, "pulled": len(times), "again_p50_ms": summary["p50_ms"], "again_p95_ms": summary["p95_ms"]}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,4 +1,4 @@
-"""Each way of sharing beside `mha`, piece by piece and seed by seed, from what was measured. Trains nothing."""
+"""Each way of sharing beside another, piece by piece and seed by seed, from what was measured. Trains nothing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MEANS: Final = ("stuck", *TONAL, *(f"{name}, human" for name in TONAL))
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Of one way in one comparison. What is "more" is against `mha` with the same seeds: negative nats are better."""
+    """Of one way in one comparison. What is "more" is against a rival with the same seeds: negative nats are better."""
 
     match: Match
     way: str
@@ -36,22 +36,8 @@ class Standing:
     more_nmsi: Interval  # in percent
 
 
-def apart(found: Iterable[tuple[Run, Json]], match: Match, rival: str) -> dict[str, Interval]:
-    """Nats a token of each way more than `rival`'s, in percent, with the seeds that both have."""
-    runs: dict[str, dict[int, Json]] = {}
-    for run, each in found:
-        if run.match is match:
-            runs.setdefault(run.way, {})[run.seed] = each
-    told = {}
-    for way, by_seed in runs.items():
-        seeds = [seed for seed in by_seed if seed in runs[rival]]
-        ours, theirs = (stack([each[seed] for seed in seeds], "nats").sum(axis=2) for each in (by_seed, runs[rival]))
-        told[way] = more(ours, theirs, np.array(runs[rival][seeds[0]]["tokens"]).sum(axis=1))
-    return told
-
-
-def standings(found: Iterable[tuple[Run, Json]]) -> list[Standing]:
-    """Of the ways that have a seed in common with `mha`, in the order of the plan."""
+def standings(found: Iterable[tuple[Run, Json]], rival: str = MHA) -> list[Standing]:
+    """Of the ways that have a seed in common with `rival`, in the order of the plan."""
     table: dict[tuple[Match, str], dict[int, Json]] = {}
     sizes: dict[tuple[Match, str], int] = {}
     for run, each in found:
@@ -59,10 +45,10 @@ def standings(found: Iterable[tuple[Run, Json]]) -> list[Standing]:
         sizes[run.match, run.way] = parameters(run.config)
     rows = []
     for (match, way), by_seed in table.items():
-        rival = table.get((match, MHA), {})
-        seeds = tuple(seed for seed in by_seed if seed in rival)
+        of_rival = table.get((match, rival), {})
+        seeds = tuple(seed for seed in by_seed if seed in of_rival)
         if seeds:
-            ours, theirs = ([each[seed] for seed in seeds] for each in (by_seed, rival))
+            ours, theirs = ([each[seed] for seed in seeds] for each in (by_seed, of_rival))
             rows.append(_standing(match, way, sizes[match, way], seeds, ours, theirs))
     return rows
 

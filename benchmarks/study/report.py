@@ -51,7 +51,7 @@ def page(
     for match in plan.matches:
         sections += _quality([row for row in rows if row.match is match], match, nmsi)
     sections += own_step(rows)
-    sections += verdict(runs, speed, live)
+    sections += verdict(rows, runs, speed, live)
     sections += ["## Speed", *_speed(speed), f"![quality against speed]({QUALITY_PNG})"]
     sections += rival(rows, speed)
     sections += _heads(heads)

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.study.compare import Standing, apart, standings
+from benchmarks.study.compare import Standing, standings
 from benchmarks.study.paired import Json
 from benchmarks.study.phrases import signed
 from benchmarks.study.plan import Match, Run
@@ -92,14 +92,19 @@ def chosen(found: Sequence[Candidate], more_than_best: Mapping[str, Interval]) -
     return max(equals, key=lambda each: (round(each.alone, 1), -each.row.nats_per_note), default=None)
 
 
-def verdict(runs: Sequence[tuple[Run, Json]], speed: Json, live: Live) -> list[str]:
+def beside(best: Standing, runs: Sequence[tuple[Run, Json]]) -> dict[str, Interval]:
+    """Nats of each way in the same comparison more than its, in percent."""
+    here = [(run, each) for run, each in runs if run.match is best.match]
+    return {row.way: row.more_nats for row in standings(here, best.way)}
+
+
+def verdict(everything: Sequence[Standing], runs: Sequence[tuple[Run, Json]], speed: Json, live: Live) -> list[str]:
     """A section of the page. Of the two tables at equal width the fuller counts, else that of the next weights."""
-    everything = standings(runs)
     tables = [[row for row in everything if row.match is match] for match in (Match.OWN_STEP, Match.WIDTH)]
     rows = max(tables, key=lambda rows: len(candidates(rows, speed, live)))
     found = candidates(rows, speed, live)
     best = best_of(found)
-    more_than_best = apart(runs, best.row.match, best.row.way) if best else {}
+    more_than_best = beside(best.row, runs) if best else {}
     head = [
         "",
         "nats a note",

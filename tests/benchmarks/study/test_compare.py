@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.study.compare import apart, dissections, standings
+from benchmarks.study.compare import dissections, standings
 from benchmarks.study.plan import Match
 from tests.benchmarks.study.made_study import PIECES, made_results
 
@@ -18,7 +18,8 @@ def test_each_way_is_beside_mha_with_the_seeds_that_both_have() -> None:
 
 
 def test_any_two_ways_may_be_set_apart() -> None:
-    told = apart(made_results({"mha": 0, "gqa": 1.0, "routed": 2.0}), Match.WIDTH, "gqa")
+    rows = standings(made_results({"mha": 0, "gqa": 1.0, "routed": 2.0}), "gqa")
+    told = {row.way: row.more_nats for row in rows}
     assert (told["gqa"].low, told["gqa"].high) == (0, 0)
     assert told["routed"].value == pytest.approx(100 * (1.02 / 1.01 - 1))
     assert told["mha"].high < 0 < told["routed"].low

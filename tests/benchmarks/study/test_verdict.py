@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.study.compare import apart, standings
+from benchmarks.study.compare import standings
 from benchmarks.study.plan import Match
-from benchmarks.study.verdict import HEADROOM, Candidate, Live, best_of, candidates, chosen, live, verdict
+from benchmarks.study.verdict import HEADROOM, Candidate, Live, beside, best_of, candidates, chosen, live, verdict
 from model.evaluation.intervals import Interval
 from model.networks.config import Sharing
 from model.registry import load
@@ -39,7 +39,7 @@ def choice(speed: dict[str, Any]) -> Candidate:
     found = candidates(ROWS, speed, asked())
     best = best_of(found)
     assert best is not None
-    told = chosen(found, apart(RUNS, Match.WIDTH, best.row.way))
+    told = chosen(found, beside(best.row, RUNS))
     assert told is not None
     return told
 
@@ -69,7 +69,7 @@ def test_who_cannot_keep_up_with_a_crowd_is_not_chosen() -> None:
 
 def test_of_predictions_that_are_not_told_apart_from_the_best_the_fastest_is_chosen() -> None:
     found = candidates(ROWS, made_speed(mha=3.0, gqa=2.0, routed=1.0, mqa=0.5), asked())
-    told = apart(RUNS, Match.WIDTH, "mha")
+    told = beside(ROWS[0], RUNS)
     near = [told | {"gqa": Interval(1.0, low, 3.0)} for low in (0.1, -0.1)]
     best = [chosen(found, each) for each in near]
     assert [each and each.row.way for each in best] == ["mha", "gqa"]
@@ -77,26 +77,28 @@ def test_of_predictions_that_are_not_told_apart_from_the_best_the_fastest_is_cho
 
 def test_the_page_says_whether_what_is_shipped_agrees() -> None:
     speed = made_speed(mha=5.0, gqa=2.5, routed=1.25)
-    _, rule, _, text = verdict(RUNS, speed, asked())
+    _, rule, _, text = verdict(ROWS, RUNS, speed, asked())
     assert "(equal width)" in rule
     assert "**The rule chooses `gqa`; `small` shares `routed`: they do not agree.**" in text
     assert "`routed` costs 1.0 % more nats a note than `gqa` and keeps 2.0 times its head-room" in text
     assert text.endswith("the rule waits for that table to be as full.")
-    assert verdict(RUNS, speed, asked(Sharing.GQA))[-1].endswith("they agree.")
-    agreed = verdict(RUNS, made_speed(mha=5.0, gqa=4.0, routed=1.0), asked())[-1]
+    assert verdict(ROWS, RUNS, speed, asked(Sharing.GQA))[-1].endswith("they agree.")
+    agreed = verdict(ROWS, RUNS, made_speed(mha=5.0, gqa=4.0, routed=1.0), asked())[-1]
     assert agreed.endswith("had no step of their own in training; the next weights' will.")
-    assert "so the rule chooses none" in verdict(RUNS, made_speed(mha=50.0, routed=50.0), asked())[-1]
+    assert "so the rule chooses none" in verdict(ROWS, RUNS, made_speed(mha=50.0, routed=50.0), asked())[-1]
 
 
 def test_the_table_of_the_next_weights_counts_as_soon_as_it_is_as_full() -> None:
     made = made_results({"mha": 0.0, "routed": -1.0}, seeds=1)
     own = [(replace(run, match=Match.OWN_STEP), each) for run, each in made]
     speed = made_speed(mha=1.0, gqa=1.0, routed=1.0)
-    assert "The rule chooses `mha`" in verdict([*RUNS, *own], speed, asked(Sharing.MHA))[-1]
-    _, rule, _, text = verdict([*RUNS[:2], *own], speed, asked())
+    assert "The rule chooses `mha`" in verdict(standings([*RUNS, *own]), [*RUNS, *own], speed, asked(Sharing.MHA))[-1]
+    _, rule, _, text = verdict(standings([*RUNS[:2], *own]), [*RUNS[:2], *own], speed, asked())
     assert "a step of their own)" in rule
     assert "The rule chooses `routed`" in text
-    assert verdict(own, speed, asked(Sharing.MHA))[-1].endswith("The next are to be trained with `--sharing routed`.")
+    assert verdict(standings(own), own, speed, asked(Sharing.MHA))[-1].endswith(
+        "The next are to be trained with `--sharing routed`."
+    )
 
 
 def test_what_is_asked_is_read_from_the_music_and_from_what_is_shipped() -> None:
