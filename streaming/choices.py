@@ -23,6 +23,7 @@ from streaming.turns import Turn
 
 THIN = 1.0  # so much less density where the engine cannot keep up
 LONGEST_WAIT = 4.0  # bars; who has not played for longer is no more urgent
+LONGEST_REST: Final = 2  # bars without an onset of anybody: a network that has rested goes on resting
 MOST_AT_ONCE = 5  # notes of one part: of its onsets in held-out music 0.04 % have more, of a drummer's 0.4 %
 PACE_S: Final = 2.0  # so far back onsets are counted
 REMEMBERED = 64  # notes by which the key is heard
@@ -146,13 +147,19 @@ def _joining(scene: Scene) -> int:
     return ALL_PARTS & ~(1 << state.part) if is_full else ALL_PARTS
 
 
-def _latest(scene: Scene) -> int | None:
+def _latest(scene: Scene) -> int:
+    """No note of the machine's comes later than this."""
     state, turn = scene.state, scene.turn
     if scene.is_last_chord:
         return state.bar_start
-    if turn.opens_by is None:
-        return None
-    return max(scene.earliest, turn.opens_by // TICKS_PER_STEP, state.step + 1)
+    by = _rests_to(scene) if turn.opens_by is None else turn.opens_by // TICKS_PER_STEP
+    return max(scene.earliest, by, state.step + 1)
+
+
+def _rests_to(scene: Scene) -> int:
+    """The grid step by which somebody should play again."""
+    last = scene.lines[-1].step if scene.lines else 0
+    return max(last, scene.turn.begin // TICKS_PER_STEP) + LONGEST_REST * scene.state.bar_length
 
 
 def _place(scene: Scene) -> Place:

@@ -26,17 +26,18 @@ class Keys:
         self.last_down: Tick | None = None
         self.phrase_start: Tick | None = None  # of the first note that nobody has answered
 
-    def hear(self, event: NoteOn | NoteOff | Pedal, tick: Tick) -> tuple[list[Released], Line | None]:
-        """The notes that end, and the one that begins."""
+    def hear(self, event: NoteOn | NoteOff | Pedal, tick: Tick, now: Tick) -> tuple[list[Released], Line | None]:
+        """The notes that end, and the one that begins: at `tick`, told at `now`."""
+        ended = self.release_stuck(now)
         match event:
             case NoteOn():
                 before = self.release(event.part, event.pitch, tick)
-                return [before] if before else [], self.press(event, tick)
+                return [*ended, *([before] if before else [])], self.press(event, tick)
             case NoteOff():
-                ended = self.lift(event.part, event.pitch, tick)
-                return [ended] if ended else [], None
+                lifted = self.lift(event.part, event.pitch, tick)
+                return [*ended, *([lifted] if lifted else [])], None
             case Pedal():
-                return self.pedal(event.part, event.down, tick), None
+                return [*ended, *self.pedal(event.part, event.down, tick)], None
 
     def press(self, event: NoteOn, tick: Tick) -> Line:
         """The key must have been released."""
@@ -76,9 +77,11 @@ class Keys:
         released = [self.release(*key, tick) for key in sorted(self._up) if key[0] == part]
         return [note for note in released if note]
 
-    def overdue(self, now: Tick) -> list[Line]:
-        """Notes that have been held for too long."""
-        return [line for line in self._held.values() if line.onset + self._longest <= now]
+    def release_stuck(self, now: Tick) -> list[Released]:
+        """Notes that have been held for too long are over."""
+        stuck = [key for key, line in self._held.items() if line.onset + self._longest <= now]
+        released = [self.release(*key, now) for key in stuck]
+        return [note for note in released if note]
 
     def next_overdue(self) -> Tick | None:
         onsets = [line.onset for line in self._held.values()]

@@ -127,7 +127,7 @@ class Session:
             case NoteOn() if event.part not in self._settings.human:
                 pass
             case NoteOn() | NoteOff() | Pedal():
-                ended, begun = self._keys.hear(event, self._settings.near(Tick(event.tick), now))
+                ended, begun = self._keys.hear(event, self._settings.near(Tick(event.tick), now), now)
                 for released in ended:
                     self._release(released)
                 if begun:
@@ -222,9 +222,8 @@ class Session:
         self._machine.pass_to(now)
         if self._begin(now):
             return None  # it is told at once, however long the engine takes
-        for stuck in self._keys.overdue(now):
-            if released := self._keys.release(stuck.part, stuck.pitch, now):
-                self._release(released)
+        for released in self._keys.release_stuck(now):
+            self._release(released)
         due = due_at(self._keys, self._settings, self._given)
         if due is not None and due <= now:
             self._given = given(self._keys, now, self._settings)

@@ -52,7 +52,7 @@ class Truth:
             case NoteOn() if event.part not in self.settings.human:
                 pass
             case NoteOn() | NoteOff() | Pedal():
-                ended, begun = self.keys.hear(event, self.settings.near(Tick(event.tick), now))
+                ended, begun = self.keys.hear(event, self.settings.near(Tick(event.tick), now), now)
                 for line, duration in ended:
                     self._end(line, duration)
                 self.rests = self.rests and begun is None

@@ -54,7 +54,10 @@ async def test_without_aalink_it_says_what_to_install_and_under_which_license(mo
 
 
 def say(**what: Any) -> None:
-    print(json.dumps(what), flush=True)
+    sys.stdout.write(
+        json.dumps(what) + "\n"
+    )  # at once: where nothing is buffered, print() writes the end of a line later
+    sys.stdout.flush()
 
 
 async def lead() -> None:

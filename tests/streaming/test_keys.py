@@ -43,12 +43,16 @@ def test_a_key_is_released_once_and_lasts_at_least_a_tick() -> None:
 def test_a_key_down_for_too_long_is_overdue_and_its_note_no_longer_than_that() -> None:
     keys = keys_down((100, 60), (300, 62))
     assert keys.next_overdue() == 1100
-    assert keys.overdue(Tick(1099)) == []
-    assert [line.pitch for line in keys.overdue(Tick(1100))] == [60]
-    released = keys.release(0, 60, Tick(5000))
-    assert released is not None
-    assert released[1] == 1000
+    assert keys.release_stuck(Tick(1099)) == []
+    assert [(line.pitch, length) for line, length in keys.release_stuck(Tick(1100))] == [(60, 1000)]
     assert keys.next_overdue() == 1300
+
+
+def test_what_is_told_late_of_a_key_that_was_down_for_too_long_changes_nothing() -> None:
+    keys = keys_down((100, 60))
+    ended, begun = keys.hear(NoteOn(Tick(1050), 0, 60, 80), Tick(1050), now=Tick(1100))
+    assert [length for _, length in ended] == [1000]
+    assert begun is not None
 
 
 def test_keys_that_go_down_together_are_one_onset_to_the_network_and_keep_their_own_ticks() -> None:

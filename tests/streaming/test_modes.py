@@ -1,16 +1,21 @@
 """Who plays when: the modes beside answer and duet, players who come and go, and the end of a piece."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.engine.work import Draw
 from model.tokens.codec import decode
+from model.tokens.vocabulary import BAR as BAR_LINE
+from model.tokens.vocabulary import POSITION
 from music.errors import BadSetting
 from music.events import NoteOff, NoteOn
 from music.time import Tick
 from streaming.messages import Control, Mode, Pedal, PlayerPart, PromptNote, Start, Transport
 from streaming.session import Session
-from tests.streaming.live_set import Arrival, LiveSet, live_set, playing
+from tests.streaming.live_set import Arrival, FakeEngine, LiveSet, live_set, playing
 
 BAR = 1920
 ALL_MODES: tuple[Mode, ...] = ("answer", "duet", "accompany", "trade", "continue")
@@ -171,6 +176,26 @@ def test_an_accompanist_plays_on_under_a_held_note() -> None:
 
 
 # ---- continue ------------------------------------------------------------------------------------------
+
+
+class Reluctant(FakeEngine):
+    """Would rather not play: it draws the bar line wherever it may, or else the last position."""
+
+    def _draw(self, draw: Draw) -> int:
+        token = super()._draw(draw)
+        bars = [BAR_LINE[0] for first, _ in draw.allowed if first in BAR_LINE]
+        positions = [stop - 1 for first, stop in draw.allowed if first in POSITION]
+        return next(iter(bars + positions), token)
+
+
+@pytest.mark.parametrize("mode", ["duet", "continue"])
+def test_nobody_rests_for_longer_than_two_bars_while_the_music_is_the_machines(mode: Mode) -> None:
+    start = Start(mode=mode)
+    live = LiveSet(Session(start, capacity=10**6), Reluctant(), live_set(start).listener)
+    live.play(steady(0, 480), until=8 * BAR)
+    onsets = [0, *sorted({note.onset for note in live.listener.sounded()}), 8 * BAR]
+    assert all(later - before <= 2 * BAR for before, later in pairwise(onsets))
+    assert len(onsets) <= 7
 
 
 def test_a_continuation_begins_by_itself_after_its_prompt_and_goes_on() -> None:

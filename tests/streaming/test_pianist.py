@@ -39,13 +39,16 @@ def phrase(at: int = 0, times: int = 1) -> list[Arrival]:
 
 
 def heard_by_network(played: LiveSet) -> list[tuple[int, int, int]]:
-    """Onset and end in steps, and pitch, of every note that its tokens tell; time counts from the first one."""
+    """Onset and end in steps, and pitch, of every note that its tokens tell; time counts from the first one.
+
+    Behind a silence that was told as one of four seconds the network may draw some more of it.
+    """
     pianist = played.session._machine
     assert isinstance(pianist, Pianist)
     tokens = pianist._script.tokens
     assert tuple(played.engine.tokens[: len(tokens)]) == tokens  # what follows was taken back
     notes = decode_performance(tokens).notes
-    return sorted((note.onset // STEP_TICKS, note.end // STEP_TICKS, note.pitch) for note in notes)
+    return without_long_silences([(note.onset // STEP_TICKS, note.end // STEP_TICKS, note.pitch) for note in notes])
 
 
 def in_steps(notes: Sequence[Note]) -> list[tuple[int, int, int]]:
@@ -61,19 +64,18 @@ def in_steps(notes: Sequence[Note]) -> list[tuple[int, int, int]]:
         end = min(max(begin + 1, round(note.end / 10)), again.get(note.pitch, note.end))
         again[note.pitch] = begin
         told.append((begin - first, end - first, note.pitch))
-    told.sort()
+    return without_long_silences(told)
+
+
+def without_long_silences(told: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Sorted, and of each silence only the longest that is told."""
+    told = sorted(told)
+    reached = accumulate((end for _, end, _ in told), max, initial=0)
+    beyond = (max(0, begin - until - LONGEST_PAUSE) for (begin, _, _), until in zip(told, reached, strict=False))
     return [
         (begin - skipped, end - skipped, pitch)
-        for (begin, end, pitch), skipped in zip(told, skipped_before(told), strict=True)
+        for (begin, end, pitch), skipped in zip(told, accumulate(beyond), strict=True)
     ]
-
-
-def skipped_before(told: Sequence[tuple[int, int, int]]) -> list[int]:
-    """Steps of silence beyond the longest, before each note."""
-    reached = accumulate((end for _, end, _ in told), max, initial=0)
-    return list(
-        accumulate(max(0, begin - until - LONGEST_PAUSE) for (begin, _, _), until in zip(told, reached, strict=False))
-    )
 
 
 def test_a_phrase_is_answered_in_time_and_for_as_many_bars() -> None:
