@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +52,7 @@ IN_TURNS: Final = ("trade", "answer")
 TURN_BARS: Final = 2
 TOGETHER_BARS: Final = 4
 PIECES: Final = 20
+TAKES: Final = 3  # of each, with other dice: a piece counts as the mean of its takes
 QUICK_PIECES: Final = 2
 QUICK_KIND: Final = "song"  # of one kind, or nobody would be another piece
 SPLIT: Final = "valid"
@@ -65,6 +67,7 @@ class Played:
 
     performance: Performance
     mode: Mode
+    take: int
     listens: Set
     is_deaf: Set
 
@@ -120,35 +123,35 @@ def bench_listening(
     if quick:
         performances = [each for each in performances if each.kind == QUICK_KIND][:QUICK_PIECES]
     engine = load_engine(Settings(model=model, max_sessions=1)).engine
-    played = play_all(engine, performances, None if step_ms is None else round(step_ms * 1e6))
-    by_mode = {mode: [each for each in played if each.mode == mode] for mode in MODES}
-    live = [live_row(mode, each) for mode, each in by_mode.items()]
-    fits = {mode: fits_of(each) for mode, each in by_mode.items()}
+    takes, step_ns = 1 if quick else TAKES, None if step_ms is None else round(step_ms * 1e6)
+    played = play_all(engine, performances, takes, step_ns)
+    live = [live_row(mode, [each for each in played if each.mode == mode]) for mode in MODES]
+    fits = {mode: fits_of([each for each in played if each.mode == mode]) for mode in MODES}
     music = [row for mode in MODES for row in music_rows(mode, fits[mode])]
     price = "what it took" if step_ms is None else f"{step_ms:g} ms a pass"
     bars = [humans_bars(each.performance, each.mode) for each in played]
     minutes = 2 * sum(each.seconds(each.ticks) for each in bars) / 60
-    about = f"{len(performances)} performances, {minutes:.0f} minutes of music; the engine's time {price}."
-    write_report("live-sim", live, ratios(fits), json_file, [about], further=music)
+    about = f"{len(performances)} performances, takes of each: {takes}, {minutes:.0f} minutes of music"
+    write_report("live-sim", live, ratios(fits), json_file, [f"{about}; the engine's time {price}."], further=music)
     return 0
 
 
-def play_all(engine: Engine[Any], performances: Sequence[Performance], step_ns: int | None) -> list[Played]:
-    with tqdm(total=len(performances) * len(MODES), desc="sets", disable=None) as bar:
-        played = []
-        for seed, performance in enumerate(performances):
-            for mode in MODES:
-                played.append(play(engine, performance, mode, seed, step_ns))
-                bar.update()
+def play_all(engine: Engine[Any], performances: Sequence[Performance], takes: int, step_ns: int | None) -> list[Played]:
+    sets = [(take, *each) for take in range(takes) for each in product(enumerate(performances), MODES)]
+    played = []
+    for take, (i, performance), mode in tqdm(sets, desc="sets", disable=None):
+        played.append(play(engine, performance, mode, take, take * len(performances) + i, step_ns))
     return played
 
 
-def play(engine: Engine[Any], performance: Performance, mode: Mode, seed: int, step_ns: int | None) -> Played:
+def play(
+    engine: Engine[Any], performance: Performance, mode: Mode, take: int, seed: int, step_ns: int | None
+) -> Played:
     start, human = start_of(performance, mode, seed), humans_bars(performance, mode)
     listens, is_deaf = (
         simulate(engine, start, human.notes, human.ticks, step_ns=step_ns, is_deaf=each) for each in (False, True)
     )
-    return Played(performance, mode, listens, is_deaf)
+    return Played(performance, mode, take, listens, is_deaf)
 
 
 def start_of(performance: Performance, mode: Mode, seed: int) -> Start:
@@ -195,7 +198,7 @@ def live_row(mode: Mode, played: Sequence[Played]) -> Row:
     ages = [np.array(each.ages) / SIXTEENTH for each in sets if each.ages]
     return {
         "mode": mode,
-        "pieces": len(sets),
+        "sets": len(sets),
         "reaction_p50_ms": _known_mean([(each.reaction_p50_ns or np.nan) / 1e6 for each in sets]),
         "reaction_p95_ms": _known_mean([(each.reaction_p95_ns or np.nan) / 1e6 for each in sets]),
         "in_time_share": _known_mean([each.in_time_share for each in sets]),
@@ -213,6 +216,13 @@ Fits = dict[str, list[Listening]]  # who -> one a piece
 
 
 def fits_of(played: Sequence[Played]) -> Fits:
+    """Means of a piece's takes."""
+    takes = [_fits([each for each in played if each.take == take]) for take in sorted({each.take for each in played})]
+    return {who: [_mean(fits) for fits in zip(*(take[who] for take in takes), strict=True)] for who in takes[0]}
+
+
+def _fits(played: Sequence[Played]) -> Fits:
+    """Of one take of each piece."""
     return {
         "machine": [each.fit_of(each.machine) for each in played],
         "recorded partner": [each.recorded() for each in played],

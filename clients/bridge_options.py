@@ -15,7 +15,7 @@ from websockets.uri import parse_uri
 from clients.prompt import prompt_of
 from music.errors import BadSetting
 from music.time import Meter
-from streaming.messages import Mode, PlayerPart, Start
+from streaming.messages import FOLLOW, Mode, PlayerPart, Start
 
 DRUM_CHANNEL: Final = 10  # as users count them, from 1
 DRUM_PROGRAM: Final = 128
@@ -106,7 +106,9 @@ class BridgeOptions:
     )
     seed: Annotated[int, Option(help="The same seed and the same input give the same result.")] = 0
     temperature: Annotated[float, Option(help="Lower is safer, higher is bolder.")] = 0.95
-    key: Annotated[str, Option(help="The machine plays in this key alone: C major, F# minor, Bb blues.")] = ""
+    key: Annotated[
+        str, Option(help='The machine plays in this key alone: F# minor, say; follow: rather yours; "": any.')
+    ] = FOLLOW
     chords: Annotated[str, Option(help='Bars of chords, again and again: "Am7 | D7 G7 | C"; follow: yours.')] = ""
     density: Annotated[float, Option(help="-1 for few notes of the machine, 1 for many.")] = 0.0
     leave_space: Annotated[float, Option(help="1: the machine plays little while you play much.")] = 0.0

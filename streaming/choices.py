@@ -15,14 +15,15 @@ from model.tokens.grammar import ALL_PARTS, Limits, Ranges, State, advance, allo
 from model.tokens.vocabulary import DURATION, PART, PITCH, POSITION, STEPS_PER_QUARTER, TICKS_PER_STEP, VELOCITY, Block
 from music.harmony import Key, likeliest_key
 from music.time import TICKS_PER_QUARTER, Tick
-from streaming.guard import worn
+from streaming.guard import is_repeating, worn
 from streaming.scribe import Line
 from streaming.settings import Settings
-from streaming.taste import Bias, Place, Taste, bias, pitches, velocity_bias
+from streaming.taste import DRUMS, Bias, Place, Taste, bias, pitches, velocity_bias
 from streaming.turns import Turn
 
 THIN = 1.0  # so much less density where the engine cannot keep up
-LONGEST_WAIT = 4.0  # bars; who has not played for longer is no more urgent
+LONGEST_WAIT: Final = 4.0  # bars that a part of several may rest
+DRUMS_WAIT: Final = 1.0  # the same of drums: 2 % of a drummer's bars in held-out music are empty, of others' 20 %
 LONGEST_REST: Final = 2  # bars without an onset of anybody: a network that has rested goes on resting
 MOST_AT_ONCE = 5  # notes of one part: of its onsets in held-out music 0.04 % have more, of a drummer's 0.4 %
 PACE_S: Final = 2.0  # so far back onsets are counted
@@ -92,15 +93,19 @@ def _followers(scene: Scene, ranges: Ranges) -> tuple[Follower, ...]:
     for first, stop in ranges:
         if first in POSITION:
             found.append(Follower(*_all(POSITION), _drawn(scene.behind(first))))
-        elif first in PART and scene.settings.machine >> first - PART.start & 1 and _is_tasted(scene):
+        elif first in PART and _may_go_on(scene, first - PART.start):
             found.append(Follower(first, stop, _drawn(scene.behind(first))))
     return tuple(found)
 
 
-def _is_tasted(scene: Scene) -> bool:
-    """The taste in pitches is known: where the position is, or where it is the same at all of them."""
-    taste = scene.taste
-    return scene.is_placed or not (taste.chart or taste.repetition_guard or scene.turn.close is not None)
+def _may_go_on(scene: Scene, part: int) -> bool:
+    """It is the machine's, and its taste in pitches is known: the position is, or it is the same at all of them."""
+    is_ours = bool(scene.settings.machine >> part & 1)
+    if scene.is_placed or not is_ours:
+        return is_ours
+    taste, state, most = scene.taste, scene.state, scene.taste.repetition_guard
+    is_guarded = most and is_repeating(scene.lines, part, state.step, state.bar_length, most)
+    return not (taste.chart or is_guarded or scene.turn.close is not None)
 
 
 @lru_cache(maxsize=1024)
@@ -121,7 +126,7 @@ def key_of(settings: Settings, lines: Sequence[Line]) -> Key:
     """The key that was asked for, else the one that the last notes are in."""
     if settings.taste.key:
         return settings.taste.key
-    drums = {part for part, program in settings.header.programs.items() if program == 128}
+    drums = {part for part, program in settings.header.programs.items() if program == DRUMS}
     weights = [0.0] * 12
     for line in lines[-REMEMBERED:]:
         if line.part not in drums:
@@ -169,6 +174,8 @@ def _place(scene: Scene) -> Place:
     if state.last is PART:
         if taste.is_following:
             place = replace(place, heard=_heard(scene))
+        if taste.is_leaning and not taste.chart:
+            place = replace(place, leaning=_classes(scene))
         if taste.repetition_guard and taste.is_tuned(state.part):
             most = taste.repetition_guard
             place = replace(place, worn=worn(scene.lines, state.part, state.step, state.bar_length, most))
@@ -189,17 +196,31 @@ def _place(scene: Scene) -> Place:
 
 
 def _waits(scene: Scene) -> tuple[tuple[int, float], ...]:
-    """How many bars each of the machine's parts has not played."""
+    """How much of the longest wait each of the machine's parts has not played."""
     bar, here = scene.state.bar_length, scene.state.step
-    newest = {line.part: line.step for line in scene.lines[-4 * REMEMBERED :]}  # lines are in order: the last one stays
-    parts = (part for part in scene.settings.header.programs if scene.settings.machine >> part & 1)
-    return tuple((part, min(LONGEST_WAIT, max(0.0, (here - newest.get(part, here - 4 * bar)) / bar))) for part in parts)
+    newest = {line.part: line.step for line in _last(scene)}  # lines are in order: the last one stays
+
+    def waited(part: int, program: int) -> float:
+        longest = DRUMS_WAIT if program == DRUMS else LONGEST_WAIT
+        return min(1.0, max(0.0, (here - newest.get(part, here - 4 * bar)) / bar / longest))
+
+    programs = scene.settings.header.programs.items()
+    return tuple((part, waited(part, program)) for part, program in programs if scene.settings.machine >> part & 1)
 
 
 def _heard(scene: Scene) -> frozenset[int]:
     """Pitch classes of the humans' notes that are held or began in the last beat."""
     since = scene.now - TICKS_PER_QUARTER
     return frozenset(line.pitch % 12 for line in _recent(scene) if line.is_held or line.onset >= since)
+
+
+def _classes(scene: Scene) -> tuple[int, ...]:
+    """How often each pitch class is among the humans' last notes."""
+    programs = scene.settings.header.programs
+    times = [0] * 12
+    for line in _recent(scene):
+        times[line.pitch % 12] += programs[line.part] != DRUMS
+    return tuple(times)
 
 
 def _onsets(scene: Scene) -> int:
@@ -217,4 +238,8 @@ def _pace(scene: Scene) -> float:
 
 def _recent(scene: Scene) -> list[Line]:
     human = scene.settings.human
-    return [line for line in scene.lines[-4 * REMEMBERED :] if line.part in human and line.onset <= scene.now]
+    return [line for line in _last(scene) if line.part in human and line.onset <= scene.now]
+
+
+def _last(scene: Scene) -> Sequence[Line]:
+    return scene.lines[-4 * REMEMBERED :]

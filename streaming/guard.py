@@ -1,8 +1,11 @@
 """Against getting stuck: pitches that would be one strike, or one bar, too many of the same. Knows no vocabulary."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
 
 from streaming.scribe import Line
+
+Pattern = set[tuple[int, int]]  # (grid step in its bar, pitch)
 
 
 def worn(lines: Sequence[Line], part: int, step: int, bar: int, most: int) -> frozenset[int]:
@@ -11,22 +14,38 @@ def worn(lines: Sequence[Line], part: int, step: int, bar: int, most: int) -> fr
     One that its last `most - 1` strikes were; and, where its last `most - 1` bars are equal and this one has begun like
     them, those that they have here. `lines`: all before the note to come, in order; `bar` in grid steps.
     """
-    own = [line for line in lines if line.part == part]
-    last = {line.pitch for line in own[1 - most :]} if len(own) >= most - 1 else set()
-    return frozenset(last if len(last) == 1 else ()) | _next_in_pattern(own, step, bar, most)
+    last = [line.pitch for line in islice(_newest(lines, part), most - 1)]
+    struck = frozenset(last) if len(last) == most - 1 and len(set(last)) == 1 else frozenset()
+    repeated = _repeated(lines, part, step, bar, most)
+    return struck | (_next_in(*repeated, step % bar) if repeated else frozenset())
 
 
-def _next_in_pattern(own: Sequence[Line], step: int, bar: int, most: int) -> frozenset[int]:
+def is_repeating(lines: Sequence[Line], part: int, step: int, bar: int, most: int) -> bool:
+    """What is worn depends on the place in the bar."""
+    return _repeated(lines, part, step, bar, most) is not None
+
+
+def _newest(lines: Sequence[Line], part: int) -> Iterator[Line]:
+    return (line for line in reversed(lines) if line.part == part)
+
+
+def _repeated(lines: Sequence[Line], part: int, step: int, bar: int, most: int) -> tuple[Pattern, Pattern] | None:
+    """What has begun of this bar, and what the last `most - 1` bars are; None where they differ. Reads no further."""
     this = step // bar
-    bars: list[set[tuple[int, int]]] = [set() for _ in range(most)]  # this one, and those before it
-    for line in reversed(own):
-        age = this - line.step // bar
-        if age >= most:
-            break
-        bars[age].add((line.step % bar, line.pitch))
-    begun, pattern = bars[0], bars[1]
-    is_repeated = all(each == pattern for each in bars[2:])
-    due = {note for note in pattern if note[0] < step % bar}
-    if not (pattern and is_repeated and due <= begun <= pattern):
-        return frozenset()
-    return frozenset(pitch for at, pitch in pattern if at == step % bar)
+    begun, pattern, before = Pattern(), Pattern(), this - 1
+    for index, group in groupby(_newest(lines, part), key=lambda line: line.step // bar):
+        notes = {(line.step % bar, line.pitch) for line in group}
+        if index >= this:
+            begun |= notes
+            continue
+        if index != before or (pattern and notes != pattern):
+            return None
+        pattern, before = notes, before - 1
+        if before == this - most:
+            return begun, pattern
+    return None
+
+
+def _next_in(begun: Pattern, pattern: Pattern, here: int) -> frozenset[int]:
+    due = {note for note in pattern if note[0] < here}
+    return frozenset(pitch for at, pitch in pattern if at == here and due <= begun <= pattern)

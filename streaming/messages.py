@@ -22,13 +22,13 @@ Velocity = Annotated[int, Field(ge=1, le=127)]
 WireTick = Annotated[int, Field(ge=0, lt=2**40)]
 Mode = Literal["answer", "duet", "accompany", "trade", "continue"]
 SLOWEST_BPM = 10.0  # of a clock that is followed
-FOLLOW = "follow"  # instead of chords: those that the humans play
+FOLLOW = "follow"  # instead of a key or chords: those that the humans play
 
 
 def _key(text: str) -> str:
     """Raises ValueError, which is pydantic's way to hear of it."""
     try:
-        if text:
+        if text not in ("", FOLLOW):
             Key.parse(text)
     except BadSetting as error:
         raise ValueError(str(error)) from None
@@ -135,7 +135,10 @@ class Start(Message):
     prompt: tuple[PromptNote, ...] = Field(
         default=(), max_length=600, description="Music before tick 0, its own ticks from 0; a whole number of bars."
     )
-    key: KeyText = Field(default="", description="Pitches of this key alone: C major, F# minor, Bb blues; empty: any.")
+    key: KeyText = Field(
+        default=FOLLOW,
+        description="Pitches of this key alone: C major, F# minor, Bb blues; follow: rather the humans'; empty: any.",
+    )
     chords: ChordsText = Field(
         default="", description="Bars of chords, again and again: Am7 | D7 G7 | C; follow: the humans'; empty: none."
     )
@@ -143,7 +146,7 @@ class Start(Message):
     dynamics: float = Field(default=0.0, ge=-1, le=1, description="-1 plays softly, 1 loudly.")
     leave_space: float = Field(default=0.0, ge=0, le=1, description="1 plays little while the humans play much.")
     repetition_guard: GuardStrikes = Field(
-        default=0, description="So many equal strikes or bars in a row are unlikely, drums apart; 0: no matter."
+        default=8, description="So many equal strikes or bars in a row are unlikely, drums apart; 0: no matter."
     )
     commit_beats: float = Field(default=0.25, gt=0, le=16, description="Notes this near will sound, come what may.")
     lookahead_beats: float = Field(default=4.0, gt=0, le=64, description="The plan reaches this far if none plays.")

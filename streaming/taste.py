@@ -17,15 +17,16 @@ from model.tokens.vocabulary import (
     STEPS_PER_QUARTER,
     VELOCITY,
 )
-from music.harmony import Chart, Key, PitchClasses, parse_chart, pitches_of
+from music.harmony import Chart, Key, PitchClasses, likelihood, parse_chart, pitches_of
 from streaming.messages import FOLLOW, Control, PlayerPart, Start
 
 DRUMS: Final = 128
 CHORD_OFFSET: Final = 2.0  # of a chord tone's logit
+LEANING: Final = 2.0  # so many times what the humans' notes say of a pitch class
 THINNER: Final = 7.0  # logits between a note at once and one a quarter later, or more, at density -1
 THICKER: Final = 2.0  # the same at density 1: many notes come easier than few
 STACK_OFFSET: Final = 0.5  # of one more note in a chord, likewise
-TURN_OFFSET: Final = 2.0  # for every bar that a part of several has not played
+OVERDUE: Final = 24.0  # of a part of several that has waited for as long as it may: it is next
 WORN_OFFSET: Final = -4.0  # of a pitch that would be one too many of the same
 LOUDNESS: Final = 8.0  # logits from the softest to the loudest, at dynamics 1 or -1
 BUSY: Final = 8  # onsets of the humans in two beats that fill all the space
@@ -39,19 +40,21 @@ Bias = tuple[tuple[int, float], ...]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taste:
     key: Key | None = None
+    is_leaning: bool = True  # to the key that the humans play in
     chart: Chart = ()
     is_following: bool = False  # the chords are those that the humans play
     density: float = 0.0
     dynamics: float = 0.0
     leave_space: float = 0.0
-    repetition_guard: int = 0  # strikes or bars in a row; 0: no matter
+    repetition_guard: int = 8  # strikes or bars in a row; 0: no matter
     muted: int = 0  # bit i: part i is silent
     ranges: tuple[tuple[int, int, int], ...] = ()  # (part, low, high) of the machine's parts but drums
 
     @classmethod
     def of(cls, start: Start) -> "Taste":
         return cls(
-            key=Key.parse(start.key) if start.key else None,
+            key=_key(start.key),
+            is_leaning=start.key == FOLLOW,
             chart=_chart(start.chords),
             is_following=start.chords == FOLLOW,
             density=start.density,
@@ -68,7 +71,7 @@ class Taste:
     def changed(self, control: Control) -> "Taste":
         said = control.model_dump(include={"density", "dynamics", "leave_space", "repetition_guard"}, exclude_none=True)
         if control.key is not None:
-            said["key"] = Key.parse(control.key) if control.key else None
+            said |= {"key": _key(control.key), "is_leaning": control.key == FOLLOW}
         if control.chords is not None:
             said |= {"chart": _chart(control.chords), "is_following": control.chords == FOLLOW}
         if control.mute is not None:
@@ -88,8 +91,9 @@ class Place:
     heard: PitchClasses = frozenset()  # of the humans, in the last beat
     onsets: int = 0  # of the humans, in the last two beats
     pace: float = 0.0  # onsets a second of all players, before this place
+    leaning: tuple[int, ...] = ()  # how often each pitch class was heard of the humans
     worn: frozenset[int] = frozenset()  # pitches that have been struck too often
-    waits: tuple[tuple[int, float], ...] = ()  # (part, bars since its last note), where the machine has several
+    waits: tuple[tuple[int, float], ...] = ()  # (part, 0 to 1: how long it has waited), where the machine has several
     resolves_to: PitchClasses | None = None  # only these may sound: the last chord
     leads_to: PitchClasses | None = None  # these are likelier: the chord before it
 
@@ -120,9 +124,9 @@ def bias(taste: Taste, place: Place, state: State, ranges: Ranges) -> Bias:
     """Offsets for the next draw, which is from `ranges`."""
     first = ranges[0][0]
     if first in PITCH:
-        return _pitch_bias(chord_at(taste, place), place.worn) if taste.is_tuned(state.part) else ()
+        return _pitch_bias(chord_at(taste, place), place.leaning, place.worn) if taste.is_tuned(state.part) else ()
     if first in PART:
-        return tuple((PART[part], TURN_OFFSET * bars) for part, bars in place.waits)
+        return tuple((PART[part], OVERDUE * waited**3) for part, waited in place.waits)
     space = taste.leave_space * min(1.0, place.onsets / BUSY)
     tilt = max(-1.0, min(taste.density, _spare(taste, place)) - 2 * space)
     return _density_bias(tilt, max(state.position, 0), state.bar_length) if tilt and _is_next(ranges) else ()
@@ -159,10 +163,12 @@ def _within(classes: PitchClasses | None, low: int, high: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def _pitch_bias(chord: PitchClasses | None, worn: frozenset[int]) -> Bias:
-    offsets = dict.fromkeys((pitch for pitch in range(PITCH.size) if chord and pitch % 12 in chord), CHORD_OFFSET)
-    offsets |= {pitch: offsets.get(pitch, 0.0) + WORN_OFFSET for pitch in worn}
-    return tuple((PITCH[pitch], offset) for pitch, offset in offsets.items())
+def _pitch_bias(chord: PitchClasses | None, leaning: tuple[int, ...], worn: frozenset[int]) -> Bias:
+    classes = [LEANING * each for each in likelihood(leaning)] if leaning else [0.0] * 12
+    for each in chord or ():
+        classes[each] += CHORD_OFFSET
+    offsets = {pitch: classes[pitch % 12] + WORN_OFFSET * (pitch in worn) for pitch in range(PITCH.size)}
+    return tuple((PITCH[pitch], offset) for pitch, offset in offsets.items() if offset)
 
 
 @lru_cache(maxsize=64)
@@ -188,6 +194,10 @@ def _density_bias(tilt: float, position: int, bar_length: int) -> Bias:
 def _is_next(ranges: Ranges) -> bool:
     """Whether the draw says when the next note comes, not who plays it or how."""
     return any(first in BAR or first in POSITION for first, _ in ranges)
+
+
+def _key(text: str) -> Key | None:
+    return None if text in ("", FOLLOW) else Key.parse(text)
 
 
 def _chart(text: str) -> Chart:

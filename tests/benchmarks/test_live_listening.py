@@ -48,8 +48,8 @@ def set_of(*pitches: int) -> Set:
 def test_who_listens_gains_over_who_is_deaf_and_over_who_heard_another() -> None:
     in_c, in_f_sharp = set_of(60, 62, 64, 65), set_of(66, 68, 70, 71)
     played = [
-        Played(performance(), "duet", in_c, in_f_sharp),
-        Played(performance(transposed=6), "duet", in_f_sharp, in_c),
+        Played(performance(), "duet", 0, in_c, in_f_sharp),
+        Played(performance(transposed=6), "duet", 0, in_f_sharp, in_c),
     ]
     fits = fits_of(played)
     for control in ("other piece", "withheld"):
@@ -57,10 +57,18 @@ def test_who_listens_gains_over_who_is_deaf_and_over_who_heard_another() -> None
     assert [fit.in_key for fit in fits["machine"]] == [1, 1]
 
 
+def test_a_piece_counts_once_however_many_takes_there_are_of_it() -> None:
+    in_c, half, in_f_sharp = set_of(60, 62), set_of(60, 66), set_of(66, 68)
+    played = [Played(performance(), "duet", take, each, in_f_sharp) for take, each in enumerate((in_c, half))]
+    fits = fits_of(played)
+    assert [fit.in_key for fit in fits["machine"]] == [0.75]
+    assert [fit.in_key for fit in fits["withheld"]] == [0]
+
+
 def test_who_is_alone_of_its_kind_has_no_other_piece_and_a_drummer_no_partner() -> None:
     drums = performance_of(made_piece(source="groove", programs=(DRUMS,)))
     assert drums is not None
-    fits = fits_of([Played(drums, "duet", set_of(40), MUTE)])
+    fits = fits_of([Played(drums, "duet", 0, set_of(40), MUTE)])
     assert np.isnan(fits["other piece"][0].together)
     assert np.isnan(fits["recorded partner"][0].density)
     assert str(gain(fits, "other piece", "together")) == "none"
@@ -72,7 +80,7 @@ def test_in_turns_the_human_rests_where_the_machine_is_measured(mode: Mode) -> N
     assert human.bars == 8
     assert not machines_bars(human, mode).notes
     assert len(machines_bars(performance().human, mode).by_bar) == 4
-    assert np.isnan(fits_of([Played(performance(), mode, set_of(60), MUTE)])["machine"][0].together)
+    assert np.isnan(fits_of([Played(performance(), mode, 0, set_of(60), MUTE)])["machine"][0].together)
 
 
 def test_without_a_corpus_a_sentence_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

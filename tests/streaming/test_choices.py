@@ -9,13 +9,14 @@ from model.engine.work import Draw, Drawn, Step
 from model.tokens.vocabulary import DURATION, PART, PITCH, POSITION, VELOCITY, Block
 from music.events import NoteOn
 from music.time import Tick
-from streaming.messages import Mode, PlayerPart, Start
+from streaming.messages import Mode, PlayerPart, PromptNote, Start
 from streaming.session import Session
 from tests.chains import chain
 from tests.streaming.live_set import FakeEngine, LiveSet, live_set
 from tests.streaming.test_modes import steady
 
 MACHINE = (PlayerPart(part=1, low=48, high=72), PlayerPart(part=2, program=128))
+BAR_BEFORE = (PromptNote(tick=0, duration=100, part=1, pitch=60, velocity=80),)
 BLOCKS = (POSITION, PART, PITCH, VELOCITY, DURATION)
 
 
@@ -56,7 +57,9 @@ def test_behind_the_part_of_a_human_nothing_is_drawn() -> None:
     assert blocks(drawn_at_once(Start(mode="duet", machine=MACHINE), 0)[-1]) == [POSITION, PART]
 
 
-@pytest.mark.parametrize("start", [Start(mode="duet", chords="C | G"), Start(mode="duet", repetition_guard=4)])
+@pytest.mark.parametrize(
+    "start", [Start(mode="duet", chords="C | G"), Start(mode="duet", repetition_guard=2, prompt=BAR_BEFORE)]
+)
 def test_where_the_pitch_depends_on_the_position_it_waits_for_it(start: Start) -> None:
     assert blocks(drawn_at_once(start, 1)[-1]) == [POSITION, PART]
 

@@ -2,7 +2,7 @@
 
 from model.engine.work import Drawn, Step
 from music.time import Tick
-from streaming.guard import worn
+from streaming.guard import is_repeating, worn
 from streaming.messages import Control, Start
 from streaming.scribe import Line
 from tests.streaming.live_set import live_set
@@ -41,8 +41,17 @@ def test_a_bar_that_is_about_to_repeat_once_too_often_is_worn_note_by_note() -> 
     assert worn(riff, 1, here, BAR, 5) == frozenset()
 
 
+def test_the_place_in_the_bar_matters_only_where_bars_repeat() -> None:
+    riff = bars(3, (0, 60), (96, 67))
+    assert is_repeating(riff, 1, 3 * BAR, BAR, 4)
+    assert not is_repeating(riff, 1, 3 * BAR, BAR, 5)
+    assert not is_repeating(riff, 2, 3 * BAR, BAR, 4)
+    assert not is_repeating(riff, 1, 4 * BAR, BAR, 4), "an empty bar between"
+    assert not is_repeating([*bars(2, (0, 60)), *lines((2 * BAR, 62))], 1, 3 * BAR, BAR, 4)
+
+
 def test_the_guard_is_heard_within_a_beat_and_comes_off_again() -> None:
-    played = live_set(Start(mode="duet"), seed=3)
+    played = live_set(Start(mode="duet", key="", repetition_guard=0), seed=3)
     asked: list[frozenset[int]] = []
     run = played.engine.run
 

@@ -108,8 +108,34 @@ def test_chords_are_followed_from_the_human() -> None:
     assert all(offset > 0 for offset in offsets.values())
 
 
+def test_the_key_that_the_human_plays_in_is_leaned_to_where_none_is_asked_for() -> None:
+    d_major = tuple(8 * (pitch_class in Key.parse("D major").pitch_classes) for pitch_class in range(12))
+    place = replace(PLACE, leaning=d_major)
+    state = State(last=PART, bars=1, header_parts=2, part=1)
+    taste = Taste.of(Start())
+    offsets = dict(bias(taste, place, state, ((PITCH.start, PITCH.stop),)))
+    inside = [offset for token, offset in offsets.items() if (token - PITCH.start) % 12 in (2, 4, 6, 7, 9, 11, 1)]
+    outside = [offset for token, offset in offsets.items() if (token - PITCH.start) % 12 in (0, 3, 5, 8, 10)]
+    assert min(inside) > max(outside)
+    assert taste.changed(Control(key="")).is_leaning is False
+    assert taste.changed(Control(key="C")).is_leaning is False
+
+
+@pytest.mark.parametrize(("start", "leans"), [(Start(mode="duet"), True), (Start(mode="duet", key=""), False)])
+def test_what_the_humans_have_played_is_leaned_to(start: Start, leans: bool) -> None:
+    session, offsets = Session(start, capacity=1024), dict[int, float]()
+    for tick, pitch in enumerate((62, 66, 69, 74) * 4):
+        session.receive(NoteOn(Tick(tick), 0, pitch, 80), Tick(tick))
+    while not session.take_plan(Tick(20)) and (step := session.poll(Tick(20))) and step.draw:
+        biased = (each for draw in draws_of(step.draw) for each in draw.bias)
+        offsets |= {token - PITCH.start: by for token, by in biased if token in PITCH}
+        session.accept(chain(step.draw, lambda draw: draw.allowed[-1][0]), Tick(20))
+    assert bool(offsets) is leans
+    assert not leans or offsets[62] > 0 > offsets[63]
+
+
 def test_what_the_human_holds_is_what_is_followed() -> None:
-    session, followed = Session(Start(mode="duet", chords="follow"), capacity=1024), set()
+    session, followed = Session(Start(mode="duet", chords="follow", key=""), capacity=1024), set()
     session.receive(NoteOn(Tick(0), 0, 61, 80), Tick(0))
     while (step := session.poll(Tick(0))) and step.draw:
         biased = (token for draw in draws_of(step.draw) for token, _ in draw.bias)
@@ -146,7 +172,7 @@ def test_who_plays_too_much_already_is_asked_for_less(density: float, pace: floa
 
 def test_a_part_that_has_long_been_silent_comes_forward() -> None:
     state = State(last=POSITION, bars=1, header_parts=6)
-    place = Place(bar=0, position=0, bar_length=192, waits=((1, 0.5), (2, 4.0)))
+    place = Place(bar=0, position=0, bar_length=192, waits=((1, 0.5), (2, 1.0)))
     offsets = dict(bias(Taste(), place, state, ((PART[1], PART[3]),)))
     assert offsets[PART[2]] > offsets[PART[1]] + 3
 

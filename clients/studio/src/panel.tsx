@@ -35,14 +35,15 @@ function Taste({ session }: { session: Session }) {
       <div class="row">
         <label>
           Key
-          <select value={tonic} onChange={({ currentTarget: { value } }) => session.change({ key: value && `${value} ${scale}` })}>
+          <select value={tonic} onChange={({ currentTarget: { value } }) => session.change({ key: TONICS.includes(value) ? `${value} ${scale}` : value })}>
+            <option value="follow">as I play</option>
             <option value="">any</option>
             {TONICS.map((name) => <option key={name}>{name}</option>)}
           </select>
         </label>
         <label>
           Scale
-          <select disabled={!tonic} value={scale} onChange={({ currentTarget: { value } }) => session.change({ key: `${tonic} ${value}` })}>
+          <select disabled={!TONICS.includes(tonic)} value={scale} onChange={({ currentTarget: { value } }) => session.change({ key: `${tonic} ${value}` })}>
             {SCALES.map((name) => <option key={name}>{name}</option>)}
           </select>
         </label>

@@ -57,7 +57,7 @@ export function defaults(): Settings {
     metronome: false,
     countIn: 0,
     trade: 4,
-    key: "",
+    key: "follow",
     chords: "",
     density: 0,
     dynamics: 0,
@@ -92,7 +92,7 @@ export function fromLink(hash: string): Settings {
   number("temperature", 0.1, 5);
   number("seed", 0, Number.MAX_SAFE_INTEGER);
   settings.metronome = said.get("metronome") === "true";
-  settings.key = said.get("key") ?? "";
+  settings.key = said.get("key") ?? settings.key;
   settings.chords = (said.get("chords") ?? "").slice(0, 1000);
   settings.program = program(said.get("program")) ?? 0;
   const parts = (said.get("parts") ?? "").split(".").map(program).filter((each) => each !== null);
