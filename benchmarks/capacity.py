@@ -56,7 +56,7 @@ class Server:
 
 def bench_capacity(*, quick: bool, json_file: Path | None, model: str = "small", page: Path | None = None) -> int:
     """Measure, print, write. Returns the exit code."""
-    _, found = measure_many(model, MOST, QUICK_S if quick else FULL_S)
+    found = measure_many(model, MOST, QUICK_S if quick else FULL_S).ratios
     with TemporaryDirectory() as folder:
         environ = {"TRADEFOURS_GENERATIONS": folder}
         with serving(model, "--max-sessions", str(MOST), environ=environ) as url:

@@ -14,7 +14,8 @@ What the figures mean, in milliseconds where they are times:
 With `--players 16`: so many at once over WebSockets, then half as many, and so on until 99 % of their notes are in
 time and p99 of `lateness` is 5 ms or less; `players_in_time` are so many. There, all times are at the clients: `margin`
 is how long before its due time a note's promise arrives, `lateness` how long after. `not_sent` came too late in the
-server already, and count as not in time. `notes_per_s` are those of one player's machine.
+server already, and count as not in time. `notes_per_s` are those of one player's machine. Then the reactions, sixth by
+sixth of the time: `--minutes 60` tells whether they are after an hour what they were at its beginning.
 """
 
 from pathlib import Path
@@ -29,13 +30,16 @@ QUICK_MANY_S: Final = 6.0  # for each number of players
 FULL_MANY_S: Final = 30.0
 
 
-def bench_live(*, model: str, ports: bool, quick: bool, json_file: Path | None, players: int = 0) -> int:
+def bench_live(
+    *, model: str, ports: bool, quick: bool, json_file: Path | None, players: int = 0, minutes: float | None = None
+) -> int:
     """Measure, print, write. Returns the exit code."""
     if players:
         from benchmarks.live_many import measure_many
 
-        rows, found = measure_many(model, players, QUICK_MANY_S if quick else FULL_MANY_S)
-        write_report("live_players", rows, found, json_file)
+        seconds = 60 * minutes if minutes else QUICK_MANY_S if quick else FULL_MANY_S
+        found = measure_many(model, players, seconds)
+        write_report("live_players", found.rows, found.ratios, json_file, further=found.stretches)
         return 0
     seconds = QUICK_S if quick else FULL_S
     if ports:

@@ -30,6 +30,7 @@ SETTLE_S: Final = 2.0  # not counted: until all have begun
 LATEST_MS: Final = 5.0  # lateness, p99, and
 LEAST_IN_TIME: Final = 0.99  # of all notes, those never sent included: then so many players are in time
 DENSITY: Final = 1.0
+STRETCHES: Final = 6  # of the time that counts: what grows with a set grows from one to the next
 
 
 @dataclass(slots=True)
@@ -37,27 +38,35 @@ class Heard:
     """What reached one player."""
 
     margins: list[int] = field(default_factory=list)  # nanoseconds, of each promised note
-    reactions: list[int] = field(default_factory=list)  # of each human note
+    reactions: list[tuple[int, int]] = field(default_factory=list)  # of each human note: when it was played, how soon
     tokens_per_s: list[float] = field(default_factory=list)  # of the server, for all
     late: int = 0  # notes that the server did not even send
     rested: int = 0
 
 
-def measure_many(model: str, most: int, seconds: float) -> tuple[Sequence[Row], dict[str, float]]:
-    """With `most` players, then half as many, until lateness is as wanted. A table's rows and its ratios."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    rows: Sequence[Row]  # one for each number of players
+    stretches: Sequence[Row]  # of the last of them
+    ratios: Mapping[str, float]
+
+
+def measure_many(model: str, most: int, seconds: float) -> Measured:
+    """With `most` players, then half as many, until lateness is as wanted."""
     rows: list[Mapping[str, Any]] = []
     players = most
     with serving(model, "--max-sessions", str(most)) as url:
         while True:
             with time_bar(SETTLE_S + seconds, f"{players} players"):
-                row = figures(asyncio.run(measure(url, players, seconds)), seconds)
-            rows.append(row)
+                heard = asyncio.run(measure(url, players, seconds))
+            rows.append(row := figures(heard, seconds))
             if is_in_time(row) or players == 1:
                 break
             players //= 2
     names = ("lateness_p99_ms", "in_time_share", "notes_per_s", "tokens_per_s")
     ratios = {f"players_{most}_{name}": float(rows[0][name]) for name in names}
-    return rows, {**ratios, "players_in_time": float(players if is_in_time(rows[-1]) else 0)}
+    ratios["players_in_time"] = float(players if is_in_time(rows[-1]) else 0)
+    return Measured(rows, stretches(heard, seconds), ratios)
 
 
 def is_in_time(row: Mapping[str, Any]) -> bool:
@@ -80,8 +89,26 @@ def figures(heard: Sequence[Heard], seconds: float) -> dict[str, Any]:
         "in_time_share": round(in_time / (len(margins) + late), 5) if margins or late else 1.0,
         "not_sent": late,
         "rested": sum(each.rested for each in heard),
-        "reaction_p95_ms": _ms(percentile([nanos for each in heard for nanos in each.reactions], 0.95)),
+        "reaction_p95_ms": _ms(percentile([took for each in heard for _, took in each.reactions], 0.95)),
     }
+
+
+def stretches(heard: Sequence[Heard], seconds: float) -> list[Row]:
+    """Reactions of all, stretch by stretch."""
+    reactions = [each for one in heard for each in one.reactions]
+    began, length = min((at for at, _ in reactions), default=0), seconds / STRETCHES
+    took = [[nanos for at, nanos in reactions if (at - began) // (length * 1e9) == i] for i in range(STRETCHES)]
+    return [
+        {
+            "from_s": round(i * length, 1),
+            "human_notes": len(each),
+            "reaction_p50_ms": _ms(percentile(each, 0.5)),
+            "reaction_p95_ms": _ms(percentile(each, 0.95)),
+            "longest_ms": _ms(max(each)),
+        }
+        for i, each in enumerate(took)
+        if each
+    ]
 
 
 async def measure(url: str, players: int, seconds: float) -> list[Heard]:
@@ -150,7 +177,7 @@ class Performer:
             for seq in [seq for seq in self._unreviewed if seq <= plan.reviewed_seq]:
                 sent = self._unreviewed.pop(seq)
                 if sent >= self._since:
-                    self.heard.reactions.append(now - sent)
+                    self.heard.reactions.append((sent, now - sent))
 
 
 def _lateness(margins: Sequence[int]) -> float:

@@ -23,6 +23,7 @@ def live(
     model: Annotated[str, typer.Option(help="Network that plays.")] = "small",
     ports: Annotated[bool, typer.Option("--ports", help="Through real MIDI ports, on a private JACK server.")] = False,
     players: Annotated[int, typer.Option(min=0, max=64, help="So many at once, over WebSockets; 0: one, inside.")] = 0,
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="--players: for so long, not half a minute.")] = None,
     sim: Annotated[bool, typer.Option("--sim", help="Recorded players on a virtual clock: does it listen?")] = False,
     step_ms: Annotated[
         float | None, typer.Option(min=0, help="--sim: so much time for each pass of the engine, not what it takes.")
@@ -43,7 +44,7 @@ def live(
         _measure(partial(bench_listening, model=model, corpus=found, step_ms=step_ms), quick, json_file)
     from benchmarks.live import bench_live
 
-    _measure(partial(bench_live, model=model, ports=ports, players=players), quick, json_file)
+    _measure(partial(bench_live, model=model, ports=ports, players=players, minutes=minutes), quick, json_file)
 
 
 @bench.command()

@@ -9,6 +9,7 @@ import pytest
 from benchmarks import arrivals, capacity
 from benchmarks.arrivals import refused_share, servers_needed
 from benchmarks.capacity import Server, bench_capacity, city, slope
+from benchmarks.live_many import Measured
 from tests.server.running import run_server
 
 SERVER = Server(
@@ -51,7 +52,7 @@ def test_the_page_says_what_was_measured_on_a_real_server(monkeypatch: pytest.Mo
     monkeypatch.setattr(capacity, "CITY", (10,))
     monkeypatch.setattr(capacity, "PIECES", 2)
     monkeypatch.setattr(capacity, "STEPS", (0, 1, 2))
-    monkeypatch.setattr(capacity, "measure_many", lambda *_: ([], {"players_in_time": 4.0}))
+    monkeypatch.setattr(capacity, "measure_many", lambda *_: Measured([], [], {"players_in_time": 4.0}))
     asked: list[Any] = []
 
     class Serving:

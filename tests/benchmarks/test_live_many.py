@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks import live_many
-from benchmarks.live_many import Heard, figures, is_in_time, measure, measure_many
+from benchmarks.live_many import STRETCHES, Heard, figures, is_in_time, measure, measure_many, stretches
 from tests.server.running import run_server
 
 MS = 1_000_000
@@ -31,6 +31,15 @@ def test_notes_that_were_never_sent_are_not_in_time() -> None:
 @pytest.mark.parametrize(("late_ms", "share", "is_so"), [(5.0, 0.99, True), (5.1, 1.0, False), (0.0, 0.98, False)])
 def test_players_are_in_time_when_they_hear_what_is_played_and_soon(late_ms: float, share: float, is_so: bool) -> None:
     assert is_in_time({"lateness_p99_ms": late_ms, "in_time_share": share}) is is_so
+
+
+def test_reactions_that_grow_with_the_set_are_told_stretch_by_stretch() -> None:
+    second = 1000 * MS
+    heard = [Heard(reactions=[(7 * second + i * second, (i + 1) * MS) for i in range(STRETCHES)]) for _ in range(2)]
+    rows = stretches(heard, float(STRETCHES))
+    assert [row["from_s"] for row in rows] == list(range(STRETCHES))
+    assert [row["reaction_p95_ms"] for row in rows] == [i + 1 for i in range(STRETCHES)]
+    assert all(row["human_notes"] == 2 for row in rows)
 
 
 async def test_all_play_at_once_and_each_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +74,7 @@ def test_fewer_and_fewer_play_until_they_are_in_time(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(live_many, "measure", measured)
     monkeypatch.setattr(live_many, "serving", Serving)
-    rows, ratios = measure_many("tiny", 8, 0.1)
+    found = measure_many("tiny", 8, 0.1)
     assert asked == [8, 4, 2]
-    assert [row["players"] for row in rows] == asked
-    assert (ratios["players_in_time"], ratios["players_8_lateness_p99_ms"]) == (2.0, 50.0)
+    assert [row["players"] for row in found.rows] == asked
+    assert (found.ratios["players_in_time"], found.ratios["players_8_lateness_p99_ms"]) == (2.0, 50.0)
