@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from model.engine.together import Writer
-from model.engine.work import Engine, EngineSequence, Sampling, Step
-from model.generate import NOTE_TOKENS, Prompt, Shape, plain
+from model.engine.work import Engine, EngineSequence, Step
+from model.generate import NOTE_TOKENS, Prompt, Shape
 from model.tokens.codec import Encoder, read_state, step_of
 from model.tokens.grammar import Limits, State, advance, finished_note
 from model.tokens.vocabulary import BAR, PART, POSITION
@@ -42,7 +42,7 @@ def accompaniment(
     *,
     bars: int,
     meter: Meter,
-    sampling: Sampling,
+    shape: Shape,
     seed: int,
 ) -> Writer[S, list[Note]]:
     """The machine's notes from the end of `opening` on, `bars` bars or as many as the engine holds.
@@ -54,9 +54,7 @@ def accompaniment(
     prompt = Prompt(tuple(opening), state, 0, MeterMap([MeterChange(Tick(0), meter)]))
     end = state.bar_start + bars * state.bar_length
     melodist = state.header_parts.bit_length() - 1
-    notes, _ = yield from play_under(
-        engine, prompt, melody, end=end, machines=melodist, shape=plain(sampling), seed=seed
-    )
+    notes, _ = yield from play_under(engine, prompt, melody, end=end, machines=melodist, shape=shape, seed=seed)
     return notes
 
 

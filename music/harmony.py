@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import exp, log
 from typing import Final
 
 from music.errors import BadSetting
@@ -120,23 +119,6 @@ def likeliest_key(weights: Sequence[float]) -> Key:
         return sum(weights[(key.tonic + i) % 12] * (profile[i] - mean) for i in range(12))
 
     return max((Key(tonic, scale) for scale in ("major", "minor") for tonic in range(12)), key=fit)
-
-
-@lru_cache(maxsize=1024)
-def likelihood(heard: tuple[int, ...]) -> tuple[float, ...]:
-    """Of each pitch class the logarithm of how much likelier it is than any, where each was heard so many times.
-
-    A key is as likely as its profile makes what was heard; where little was, all of them are, and so are the classes.
-    """
-    keys = [
-        [profile[(i - tonic) % 12] / sum(profile) for i in range(12)]
-        for profile in (MAJOR_PROFILE, MINOR_PROFILE)
-        for tonic in range(12)
-    ]
-    fits = [sum(times * log(share) for times, share in zip(heard, key, strict=True)) for key in keys]
-    beliefs = [exp(fit - max(fits)) for fit in fits]
-    expected = [sum(belief * key[i] for belief, key in zip(beliefs, keys, strict=True)) for i in range(12)]
-    return tuple(log(12 * share / sum(beliefs)) for share in expected)
 
 
 def pitches_of(classes: PitchClasses, low: int = 0, high: int = 127) -> int:

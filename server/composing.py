@@ -6,19 +6,19 @@ from math import ceil
 from typing import Any, ClassVar, Final
 
 from model.engine.together import Writer
-from model.engine.work import Draw, Engine, Sampling
+from model.engine.work import Engine
 from model.fill import Filling, as_before, machine_first
-from model.generate import Continuation, Shape, plain
+from model.generate import Continuation, Shape
 from model.recital import Recital
-from model.tokens.grammar import ALL_PARTS, Limits, State, allowed, mask_of
+from model.tokens.grammar import ALL_PARTS, mask_of
 from model.tokens.vocabulary import PARTS
 from music.errors import BadMidi, BadSetting
-from music.harmony import Key, parse_chart
 from music.limits import DEFAULT_LIMITS
-from music.score import DRUMS, Note, Part, Score
+from music.score import Note, Part, Score
 from music.time import TICKS_PER_QUARTER, Meter, MeterChange, MeterMap, Tempo, TempoMap, Tick
+from server.shaping import sampling_of, shape_of
 from streaming.generations import DEFAULT_BARS, DEFAULT_SECONDS, MOST_BARS, GenerationOptions, GenerationRequest
-from streaming.taste import Place, Taste, bias, pitches
+from streaming.messages import FOLLOW
 
 PIANO: Final = 0
 BARS_AND_PARTS: Final = ("bars", "key", "chords", "from_bar", "parts", "programs")  # performance tokens know of none
@@ -54,10 +54,10 @@ def prepare_solo(options: GenerationOptions, prompt: Score) -> Recital:
     if options.mode != "continue":
         raise BadSetting(f"expected mode continue with a network for solo piano, got {options.mode}")
     for name in BARS_AND_PARTS:
-        if given := getattr(options, name):
+        if (given := getattr(options, name)) and given != FOLLOW:
             raise BadSetting(f"expected no {name} with a network for solo piano, got {given!r}")
     seconds = DEFAULT_SECONDS if options.seconds is None else options.seconds
-    return Recital.of(first_bars(prompt, options.prompt_bars), seconds=seconds, sampling=_sampling(options))
+    return Recital.of(first_bars(prompt, options.prompt_bars), seconds=seconds, sampling=sampling_of(options))
 
 
 def prepare(options: GenerationOptions, prompt: Score, capacity: int) -> Order:
@@ -129,7 +129,7 @@ def bar_after(score: Score) -> Tick:
 def _continuation(options: GenerationOptions, score: Score, parts: int, capacity: int) -> Order:
     bars = _bars(options, score, bar_after(score)) or DEFAULT_BARS
     work = Continuation.of(score, bars=bars, capacity=capacity, parts=parts)
-    return Order(work, _shape(options, score, parts, work.line), bars)
+    return Order(work, shape_of(options, score, parts, work.line), bars)
 
 
 def _filling(options: GenerationOptions, score: Score, machine: int, capacity: int) -> Order:
@@ -143,7 +143,8 @@ def _filling(options: GenerationOptions, score: Score, machine: int, capacity: i
     machines = machine.bit_count()
     end = bars_on(score, first, bars)
     work = Filling.of(ordered, machines=machines, first=first, end=end, capacity=capacity)
-    return Order(work, _shape(options, ordered, (1 << machines) - 1, work.line), bars, order)
+    given = (note for note in ordered.notes if note.part >= machines)
+    return Order(work, shape_of(options, ordered, (1 << machines) - 1, work.line, given), bars, order)
 
 
 def _bars(options: GenerationOptions, score: Score, start: Tick) -> int | None:
@@ -163,30 +164,6 @@ def _bars_to_end(score: Score, first: Tick) -> int:
     while bar.tick < end and bars < MOST_BARS:
         bar, bars = meters.next_bar(bar), bars + 1
     return bars or DEFAULT_BARS
-
-
-def _shape(options: GenerationOptions, score: Score, machine: int, line: int) -> Shape:
-    """`line`: the step of the first new bar, with which the chords begin."""
-    sampling = _sampling(options)
-    if not (options.key or options.chords):
-        return plain(sampling)
-    taste = Taste(
-        key=Key.parse(options.key) if options.key else None,
-        chart=parse_chart(options.chords) if options.chords else (),
-        ranges=tuple((i, 0, 127) for i, part in enumerate(score.parts) if machine >> i & 1 and part.program != DRUMS),
-    )
-
-    def shape(state: State, start: int, limits: Limits) -> Draw:
-        bar = max(0, start + state.bar_start - line) // state.bar_length
-        place = Place(bar=bar, position=max(state.position, 0), bar_length=state.bar_length)
-        ranges = allowed(state, replace(limits, pitches=pitches(taste, place)))
-        return Draw(allowed=ranges, sampling=sampling, bias=bias(taste, place, state, ranges))
-
-    return shape
-
-
-def _sampling(options: GenerationOptions) -> Sampling:
-    return Sampling(temperature=options.temperature, top_p=options.top_p, min_p=options.min_p)
 
 
 def _with_parts(score: Score, programs: Sequence[int]) -> tuple[Score, int]:

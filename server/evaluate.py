@@ -1,6 +1,7 @@
 """`tradefours evaluate`: one report on a network, with pictures, figures as JSON, and MIDI to listen to."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,18 +20,22 @@ from model.evaluation.prediction import Rivals, corpus_tokens
 from model.evaluation.report import PLOTS, SHEET, markdown
 from model.evaluation.rolls import draw_rolls
 from model.evaluation.solo_report import LONG_FILE, ROLLS_FILE, solo_figures, solo_markdown
+from model.generate import Shape
 from model.networks.perceiver import Perceiver
 from model.registry import load_any
 from model.training.corpus import Corpus
 from music.errors import BadSetting
 from music.files import save_midi
+from music.score import Note, Score
 from server.engine_choice import load_engine
 from server.outputs import check_output
 from server.progress import bar
 from server.serve import LoadedEngine
 from server.settings import Settings
+from server.shaping import shape_of
 from server.synth import can_render, render
 from server.train import CACHE, open_corpus
+from streaming.generations import GenerationOptions
 
 SHOWN = 16  # continuations on the contact sheet: the first ones, whatever they are
 HEARD = 8  # accompaniments, and answers, as MIDI beside those; of solo piano, pieces
@@ -67,7 +72,7 @@ def evaluate_model(
     if samples is not None or tokens is not None:
         raise BadSetting("expected --samples and --tokens with a network for solo piano only")
     rivals = _read_rivals(corpus.split("train"))
-    found = evaluate(network, loaded.engine, corpus, rivals, QUICK if quick else FULL, seed, bar)
+    found = evaluate(network, loaded.engine, corpus, rivals, QUICK if quick else FULL, seed, bar, leaning_to)
     folder.mkdir(parents=True, exist_ok=True)
     draw_figures(found, folder / PLOTS, title=name)
     draw_contact_sheet(_cells(found.continuations), folder / SHEET, title=f"{name}, seed {seed}")
@@ -81,6 +86,12 @@ def evaluate_model(
     _save_music(found, folder / "listen")
     print(text)
     print(f"report, pictures and MIDI are in {folder}")
+
+
+def leaning_to(prompt: Score, melody: Sequence[Note]) -> Shape:
+    """As `accompany` over REST: to the key and the chords of a melody, which is the last part's."""
+    machine = (1 << len(prompt.parts) - 1) - 1
+    return shape_of(GenerationOptions(mode="accompany"), prompt, machine, 0, melody)
 
 
 def _evaluate_pianist(

@@ -3,7 +3,7 @@
 Pure: knows no plan and changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
@@ -13,6 +13,7 @@ from model.engine.work import Draw, Follower, Sampling
 from model.tokens.codec import duration_token
 from model.tokens.grammar import ALL_PARTS, Limits, Ranges, State, advance, allowed, mask_of
 from model.tokens.vocabulary import DURATION, PART, PITCH, POSITION, STEPS_PER_QUARTER, TICKS_PER_STEP, VELOCITY, Block
+from music.expectation import Classes
 from music.harmony import Key, likeliest_key
 from music.time import TICKS_PER_QUARTER, Tick
 from streaming.guard import is_repeating, worn
@@ -26,6 +27,7 @@ LONGEST_WAIT: Final = 4.0  # bars that a part of several may rest
 DRUMS_WAIT: Final = 1.0  # the same of drums: 2 % of a drummer's bars in held-out music are empty, of others' 20 %
 LONGEST_REST: Final = 2  # bars without an onset of anybody: a network that has rested goes on resting
 MOST_AT_ONCE = 5  # notes of one part: of its onsets in held-out music 0.04 % have more, of a drummer's 0.4 %
+SOUNDING: Final = TICKS_PER_QUARTER // 2  # so long a note that has ended still counts as sounding
 PACE_S: Final = 2.0  # so far back onsets are counted
 REMEMBERED = 64  # notes by which the key is heard
 TOGETHER: Final = frozenset({"duet", "accompany", "continue"})  # modes in which all may play at once
@@ -175,7 +177,7 @@ def _place(scene: Scene) -> Place:
         if taste.is_following:
             place = replace(place, heard=_heard(scene))
         if taste.is_leaning and not taste.chart:
-            place = replace(place, leaning=_classes(scene))
+            place = replace(place, leans=_leans(scene))
         if taste.repetition_guard and taste.is_tuned(state.part):
             most = taste.repetition_guard
             place = replace(place, worn=worn(scene.lines, state.part, state.step, state.bar_length, most))
@@ -214,12 +216,18 @@ def _heard(scene: Scene) -> frozenset[int]:
     return frozenset(line.pitch % 12 for line in _recent(scene) if line.is_held or line.onset >= since)
 
 
-def _classes(scene: Scene) -> tuple[int, ...]:
-    """How often each pitch class is among the humans' last notes."""
-    programs = scene.settings.header.programs
+def _leans(scene: Scene) -> tuple[Classes, Classes] | None:
+    """The humans' last notes, and those of them that sound."""
+    programs, since = scene.settings.header.programs, scene.now - SOUNDING
+    heard = [line for line in _recent(scene) if programs[line.part] != DRUMS]
+    sounding = (line for line in heard if line.is_held or line.onset + (line.duration or 0) > since)
+    return (_classes(heard), _classes(sounding)) if heard else None
+
+
+def _classes(lines: Iterable[Line]) -> Classes:
     times = [0] * 12
-    for line in _recent(scene):
-        times[line.pitch % 12] += programs[line.part] != DRUMS
+    for line in lines:
+        times[line.pitch % 12] += 1
     return tuple(times)
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from music.errors import BadSetting
 from music.harmony import ALIASES, CHORDS, SCALES, parse_chart
-from streaming.messages import PartIndex, PromptNote
+from streaming.messages import FOLLOW, PartIndex, PromptNote
 
 DEFAULT_BARS: Final = 8
 DEFAULT_SECONDS: Final = 30  # of solo piano
@@ -27,7 +27,7 @@ _QUALITIES: Final = "|".join(
 )
 _CHORD: Final = rf"({_LETTER}({_QUALITIES})?(/{_LETTER})?)"
 _BAR: Final = rf" ?{_CHORD}( {_CHORD}){{0,3}} ?"
-KEY: Final = rf"^({_LETTER}( ({'|'.join(SCALES)}))?)?$"
+KEY: Final = rf"^({FOLLOW}|{_LETTER}( ({'|'.join(SCALES)}))?)?$"
 CHART: Final = rf"^({_BAR}(\|({_BAR}| ?%? ?)){{0,63}})?$"
 METER: Final = r"^([1-9]|[1-5][0-9]|6[0-4])/(1|2|4|8|16|32|64)$"
 
@@ -71,7 +71,11 @@ class GenerationOptions(BaseModel):
     top_p: float = Field(default=0.97, gt=0, le=1, description="Keep the likeliest tokens of so much probability.")
     min_p: float = Field(default=0.02, ge=0, lt=1, description="Drop tokens below this share of the likeliest.")
     key: str = Field(
-        default="", max_length=40, pattern=KEY, description="New notes are of this key: C major, F# minor, Bb blues."
+        default=FOLLOW,
+        max_length=40,
+        pattern=KEY,
+        description="New notes are of this key: C major, F# minor, Bb blues. follow: accompany and fill lean to the "
+        "key and the chords of what is given beside them. Empty: any.",
     )
     chords: Annotated[str, AfterValidator(_chords)] = Field(
         default="",

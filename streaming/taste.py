@@ -17,12 +17,13 @@ from model.tokens.vocabulary import (
     STEPS_PER_QUARTER,
     VELOCITY,
 )
-from music.harmony import Chart, Key, PitchClasses, likelihood, parse_chart, pitches_of
+from music.expectation import Classes, expectation
+from music.harmony import Chart, Key, PitchClasses, parse_chart, pitches_of
 from streaming.messages import FOLLOW, Control, PlayerPart, Start
 
 DRUMS: Final = 128
 CHORD_OFFSET: Final = 2.0  # of a chord tone's logit
-LEANING: Final = 2.0  # so many times what the humans' notes say of a pitch class
+LEANING: Final = 2.0  # so many times what the humans' notes make likely
 THINNER: Final = 7.0  # logits between a note at once and one a quarter later, or more, at density -1
 THICKER: Final = 2.0  # the same at density 1: many notes come easier than few
 STACK_OFFSET: Final = 0.5  # of one more note in a chord, likewise
@@ -40,7 +41,7 @@ Bias = tuple[tuple[int, float], ...]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taste:
     key: Key | None = None
-    is_leaning: bool = True  # to the key that the humans play in
+    is_leaning: bool = True  # to the key and the chords of what the humans play
     chart: Chart = ()
     is_following: bool = False  # the chords are those that the humans play
     density: float = 0.0
@@ -91,7 +92,7 @@ class Place:
     heard: PitchClasses = frozenset()  # of the humans, in the last beat
     onsets: int = 0  # of the humans, in the last two beats
     pace: float = 0.0  # onsets a second of all players, before this place
-    leaning: tuple[int, ...] = ()  # how often each pitch class was heard of the humans
+    leans: tuple[Classes, Classes] | None = None  # to the key of these notes of the humans, and the chord of those
     worn: frozenset[int] = frozenset()  # pitches that have been struck too often
     waits: tuple[tuple[int, float], ...] = ()  # (part, 0 to 1: how long it has waited), where the machine has several
     resolves_to: PitchClasses | None = None  # only these may sound: the last chord
@@ -124,7 +125,7 @@ def bias(taste: Taste, place: Place, state: State, ranges: Ranges) -> Bias:
     """Offsets for the next draw, which is from `ranges`."""
     first = ranges[0][0]
     if first in PITCH:
-        return _pitch_bias(chord_at(taste, place), place.leaning, place.worn) if taste.is_tuned(state.part) else ()
+        return _pitch_bias(chord_at(taste, place), place.leans, place.worn) if taste.is_tuned(state.part) else ()
     if first in PART:
         return tuple((PART[part], OVERDUE * waited**3) for part, waited in place.waits)
     space = taste.leave_space * min(1.0, place.onsets / BUSY)
@@ -163,8 +164,8 @@ def _within(classes: PitchClasses | None, low: int, high: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def _pitch_bias(chord: PitchClasses | None, leaning: tuple[int, ...], worn: frozenset[int]) -> Bias:
-    classes = [LEANING * each for each in likelihood(leaning)] if leaning else [0.0] * 12
+def _pitch_bias(chord: PitchClasses | None, leans: tuple[Classes, Classes] | None, worn: frozenset[int]) -> Bias:
+    classes = [LEANING * each for each in expectation(*leans)] if leans else [0.0] * 12
     for each in chord or ():
         classes[each] += CHORD_OFFSET
     offsets = {pitch: classes[pitch % 12] + WORN_OFFSET * (pitch in worn) for pitch in range(PITCH.size)}

@@ -13,7 +13,7 @@ from model.evaluation.groove import groove_consistency
 from model.evaluation.health import Health, examine
 from model.evaluation.intervals import Interval, mean_interval
 from model.evaluation.passage import Passage
-from model.evaluation.play import play_accompaniments, play_answers, play_continuations
+from model.evaluation.play import Taste, play_accompaniments, play_answers, play_continuations
 from model.evaluation.prediction import Rivals, compare, held_out_crops
 from model.evaluation.references import LikenessReport, compare_continuations, others
 from model.evaluation.sets import FEWEST, SetReport, compare_sets
@@ -73,9 +73,19 @@ class Evaluation:
 
 
 def evaluate(
-    network: Decoder, engine: Engine[S], corpus: Corpus, rivals: Rivals, extent: Extent, seed: int, progress: Progress
+    network: Decoder,
+    engine: Engine[S],
+    corpus: Corpus,
+    rivals: Rivals,
+    extent: Extent,
+    seed: int,
+    progress: Progress,
+    taste: Taste | None = None,
 ) -> Evaluation:
-    """The test split's pieces where there is one, for all that is played; NLL on every held-out split."""
+    """The test split's pieces where there is one, for all that is played; NLL on every held-out split.
+
+    `taste`: as players are accompanied, a second row beside the network alone.
+    """
     splits = [name for name in ("valid", "test") if corpus.split(name).pieces]
     prediction = {}
     for name in splits:
@@ -89,6 +99,9 @@ def evaluate(
     )
     led = [trial for trial in map(melody_last, trials) if trial is not None][: extent.accompaniments]
     accompaniments = Played(led, play_accompaniments(engine, led, seed, progress("accompaniments", len(led))))
+    tasted = []
+    if taste is not None:
+        tasted = play_accompaniments(engine, led, seed, progress("accompaniments as played", len(led)), taste)
     asked = phrases(trials)[: extent.answers]
     answers = Played(asked, play_answers(engine, asked, seed, progress("answers", len(asked))))
     human = [trial.truth for trial in continued]
@@ -104,7 +117,7 @@ def evaluate(
             "human": _health(human, continued),
         },
         accompaniments=accompaniments,
-        accompaniment=_accompaniment(accompaniments),
+        accompaniment=_accompaniment(accompaniments, tasted),
         answers=answers,
         answer=_answers(answers),
     )
@@ -123,14 +136,20 @@ def _health(passages: Sequence[Passage], trials: Sequence[Trial]) -> dict[str, I
     return shares | _means(Health, found)
 
 
-def _accompaniment(played: Played) -> dict[str, dict[str, Interval]]:
+def _accompaniment(played: Played, tasted: Sequence[Passage]) -> dict[str, dict[str, Interval]]:
     rng = np.random.default_rng(0)
-    found: dict[str, list[Fit]] = {"machine": [], "real": [], "real, bars shuffled": []}
-    for trial, machine in zip(played.trials, played.machine, strict=True):
-        melody, real = split_melody(trial.truth)
-        for who, parts in zip(found, (machine, real, shuffled_bars(real, rng)), strict=True):
-            found[who].append(fit(parts, melody, real))
-    return {who: _means(Fit, each) for who, each in found.items()}
+    melodies, real = zip(*(split_melody(trial.truth) for trial in played.trials), strict=True)
+    players = {
+        "machine": played.machine,
+        "machine, leaning": tasted,
+        "real": real,
+        "real, bars shuffled": [shuffled_bars(each, rng) for each in real],
+    }
+    return {
+        who: _means(Fit, [fit(*each) for each in zip(parts, melodies, real, strict=True)])
+        for who, parts in players.items()
+        if parts
+    }
 
 
 def _answers(played: Played) -> dict[str, dict[str, Interval]]:

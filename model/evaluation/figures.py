@@ -31,7 +31,7 @@ def flat(evaluation: Evaluation) -> Figures:
     found |= dict(_table(evaluation.tonal, {"machine": "", "human": "_real"}))
     health = dict(_table(evaluation.health, {"machine": "", "human": "_real"}))
     found |= {re.sub("^(stuck|runaway)", r"\1_share", name): value for name, value in health.items()}
-    rivals = {"machine": "", "real": "_real", "real, bars shuffled": "_shuffled"}
+    rivals = {"machine": "", "machine, leaning": "_leaning", "real": "_real", "real, bars shuffled": "_shuffled"}
     found |= {f"accompaniment_{name}": value for name, value in _table(evaluation.accompaniment, rivals)}
     rivals = {"machine": "", "the piece itself": "_real", "another piece": "_other_piece"}
     found |= {f"answer_{name}": value for name, value in _table(evaluation.answer, rivals)}

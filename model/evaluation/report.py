@@ -38,7 +38,8 @@ def markdown(evaluation: Evaluation, *, name: str, seed: int, backend: str, comm
         beside(evaluation.health),
         "## Accompaniment",
         f"{len(evaluation.accompaniments.trials)} pieces: after a prompt of all parts only the melody is given, and "
-        "the machine plays the rest without knowing what comes next.",
+        "the machine plays the rest without knowing what comes next. Leaning: as players are accompanied, to the key "
+        "and the chords that go with the melody, of which the half bar is known.",
         beside(evaluation.accompaniment),
         "## Answers",
         f"{len(evaluation.answers.trials)} phrases of {PROMPT_BARS} bars by one player; a second one answers.",

@@ -11,6 +11,7 @@ from model.accompany import accompaniment
 from model.engine.together import run_together
 from model.engine.torch_engine import TorchEngine, TorchSequence
 from model.engine.work import Drawn, Sampling, Step
+from model.generate import plain
 from model.networks.config import Sharing
 from model.tokens.codec import Header, decode
 from model.tokens.vocabulary import BAR, DURATION, PART, PITCH, POSITION, VELOCITY
@@ -40,7 +41,7 @@ class Overheard(TorchEngine):
 @settings(max_examples=15, deadline=None)
 def test_the_network_sees_the_melody_as_played_and_no_other_note_of_that_player(seed: int) -> None:
     engine = Overheard()
-    writer = accompaniment(engine, OPENING, MELODY, bars=3, meter=Meter(), sampling=Sampling(), seed=seed)
+    writer = accompaniment(engine, OPENING, MELODY, bars=3, meter=Meter(), shape=plain(Sampling()), seed=seed)
     (notes,) = run_together(engine, [writer], at_once=1)
     heard = decode(engine.held).notes
     ended = engine.held.count(BAR[0]) == 3  # else the engine was full before
@@ -53,7 +54,7 @@ def test_the_network_sees_the_melody_as_played_and_no_other_note_of_that_player(
 
 def test_a_full_engine_ends_the_music_early_and_not_badly() -> None:
     engine = Overheard(context=64)
-    writer = accompaniment(engine, OPENING, [], bars=99, meter=Meter(), sampling=Sampling(), seed=1)
+    writer = accompaniment(engine, OPENING, [], bars=99, meter=Meter(), shape=plain(Sampling()), seed=1)
     (notes,) = run_together(engine, [writer], at_once=1)
     assert notes
     assert len(engine.held) <= 64
@@ -96,7 +97,7 @@ class Scripted:
 
 def write(script: list[int], melody: Sequence[Note], *, bars: int = 1) -> tuple[Scripted, list[Note]]:
     engine = Scripted(script)
-    writer = accompaniment(engine, OPENING, melody, bars=bars, meter=Meter(), sampling=Sampling(), seed=7)
+    writer = accompaniment(engine, OPENING, melody, bars=bars, meter=Meter(), shape=plain(Sampling()), seed=7)
     (notes,) = run_together(engine, [writer], at_once=1)
     assert not engine.script
     return engine, notes

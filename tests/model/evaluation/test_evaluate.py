@@ -17,6 +17,7 @@ from model.evaluation.report import markdown
 from model.networks.config import Sharing
 from model.training.corpus import Corpus
 from model.training.crops import whole_piece
+from server.evaluate import leaning_to
 from tests.model.evaluation.made_passages import beat, passage, together
 from tests.model.random_networks import random_network
 from tests.model.training.made_corpus import made_corpus
@@ -37,7 +38,7 @@ def evaluation() -> Evaluation:
     engine = TorchEngine(network, threads=1, max_sequences=16)
     rivals = Rivals.reading(np.array([token for p in corpus.split("train").pieces for token in whole_piece(p)]))
     extent = Extent(crops=2, continuations=4, accompaniments=2, answers=2)
-    return evaluate(network, engine, corpus, rivals, extent, 0, lambda name, count: lambda: None)
+    return evaluate(network, engine, corpus, rivals, extent, 0, lambda name, count: lambda: None, leaning_to)
 
 
 def test_every_promised_figure_is_there_under_its_name(evaluation: Evaluation) -> None:
@@ -49,7 +50,12 @@ def test_every_promised_figure_is_there_under_its_name(evaluation: Evaluation) -
     for measure in MEASURES:
         assert f"overlap_area_{key(measure)}" in figures
     assert figures["nll_per_note"] > figures["nll_per_note_5gram"]
-    assert {"accompaniment_drums_density_shuffled", "answer_in_scale_real", "groove_consistency_real"} <= set(figures)
+    assert {
+        "accompaniment_drums_density_leaning",
+        "accompaniment_drums_density_shuffled",
+        "answer_in_scale_real",
+        "groove_consistency_real",
+    } <= set(figures)
 
 
 def test_the_report_has_every_figure_of_the_tables(evaluation: Evaluation) -> None:
