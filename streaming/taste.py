@@ -23,7 +23,6 @@ from streaming.messages import FOLLOW, Control, PlayerPart, Start
 
 DRUMS: Final = 128
 CHORD_OFFSET: Final = 2.0  # of a chord tone's logit
-LEANING: Final = 2.0  # so many times what the humans' notes make likely
 THINNER: Final = 7.0  # logits between a note at once and one a quarter later, or more, at density -1
 THICKER: Final = 2.0  # the same at density 1: many notes come easier than few
 STACK_OFFSET: Final = 0.5  # of one more note in a chord, likewise
@@ -165,7 +164,7 @@ def _within(classes: PitchClasses | None, low: int, high: int) -> int:
 
 @lru_cache(maxsize=256)
 def _pitch_bias(chord: PitchClasses | None, leans: tuple[Classes, Classes] | None, worn: frozenset[int]) -> Bias:
-    classes = [LEANING * each for each in expectation(*leans)] if leans else [0.0] * 12
+    classes = list(expectation(*leans)) if leans else [0.0] * 12
     for each in chord or ():
         classes[each] += CHORD_OFFSET
     offsets = {pitch: classes[pitch % 12] + WORN_OFFSET * (pitch in worn) for pitch in range(PITCH.size)}
