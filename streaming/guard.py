@@ -11,13 +11,12 @@ Pattern = set[tuple[int, int]]  # (grid step in its bar, pitch)
 def worn(lines: Sequence[Line], part: int, step: int, bar: int, most: int) -> frozenset[int]:
     """Pitches that `part` had better not strike at grid step `step`.
 
-    One that its last `most - 1` strikes were; and, where its last `most - 1` bars are equal and this one has begun like
-    them, those that they have here. `lines`: all before the note to come, in order; `bar` in grid steps.
+    Those that each of its last `most - 1` strikes had, a strike being a note or a chord; and, where its last `most - 1`
+    bars are equal, those that they have here. Neither where what has begun is not like them. `lines`: all before the
+    note to come, in order; `bar` in grid steps.
     """
-    last = [line.pitch for line in islice(_newest(lines, part), most - 1)]
-    struck = frozenset(last) if len(last) == most - 1 and len(set(last)) == 1 else frozenset()
     repeated = _repeated(lines, part, step, bar, most)
-    return struck | (_next_in(*repeated, step % bar) if repeated else frozenset())
+    return _struck(lines, part, step, most) | (_next_in(*repeated, step % bar) if repeated else frozenset())
 
 
 def is_repeating(lines: Sequence[Line], part: int, step: int, bar: int, most: int) -> bool:
@@ -27,6 +26,19 @@ def is_repeating(lines: Sequence[Line], part: int, step: int, bar: int, most: in
 
 def _newest(lines: Sequence[Line], part: int) -> Iterator[Line]:
     return (line for line in reversed(lines) if line.part == part)
+
+
+def _struck(lines: Sequence[Line], part: int, step: int, most: int) -> frozenset[int]:
+    strikes = [
+        (at, frozenset(line.pitch for line in chord))
+        for at, chord in islice(groupby(_newest(lines, part), key=lambda line: line.step), most)
+    ]
+    begun, before = frozenset[int](), [pitches for _, pitches in strikes]
+    if strikes and strikes[0][0] >= step:
+        begun, before = before[0], before[1:]
+    last = before[: most - 1]
+    is_the_same = len(last) == most - 1 and len(set(last)) == 1
+    return last[0] if is_the_same and begun <= last[0] else frozenset()
 
 
 def _repeated(lines: Sequence[Line], part: int, step: int, bar: int, most: int) -> tuple[Pattern, Pattern] | None:

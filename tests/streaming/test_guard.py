@@ -26,6 +26,15 @@ def test_the_strike_that_would_be_one_too_many_is_worn_and_not_the_one_before() 
     assert worn(struck, 1, 250, BAR, 6) == frozenset()
 
 
+def test_a_chord_that_would_be_one_too_many_is_worn_until_it_is_another_one() -> None:
+    chords = lines(*((48 * i, pitch) for i in range(4) for pitch in (60, 64, 67)))
+    assert worn(chords, 1, 192, BAR, 5) == {60, 64, 67}
+    assert worn(chords, 1, 192, BAR, 6) == frozenset()
+    assert worn([*chords, *lines((192, 60))], 1, 192, BAR, 5) == {60, 64, 67}
+    assert worn([*chords, *lines((192, 62))], 1, 192, BAR, 5) == frozenset(), "this chord differs already"
+    assert worn([*chords, *lines((192, 60), (192, 65))], 1, 240, BAR, 5) == frozenset()
+
+
 def test_another_pitch_between_or_another_part_wears_nothing() -> None:
     assert worn(lines((0, 60), (48, 62), (96, 60)), 1, 150, BAR, 3) == frozenset()
     assert worn(lines((0, 60), (48, 60)), 2, 150, BAR, 3) == frozenset()
