@@ -135,7 +135,7 @@ def test_what_the_humans_have_played_is_leaned_to(start: Start, leans: bool) -> 
 
 
 def test_what_the_human_holds_is_what_is_followed() -> None:
-    session, followed = Session(Start(mode="duet", chords="follow", key=""), capacity=1024), set()
+    session, followed = Session(Start(mode="duet", chords="follow", key="", repetition_guard=0), capacity=1024), set()
     session.receive(NoteOn(Tick(0), 0, 61, 80), Tick(0))
     while (step := session.poll(Tick(0))) and step.draw:
         biased = (token for draw in draws_of(step.draw) for token, _ in draw.bias)
