@@ -47,6 +47,7 @@ class Scene:
     is_shared: bool = False  # humans play at this time, too: a moment may be theirs
     throw: int = 0
     is_placed: bool = True  # the state's position is where the note will be, not one of several
+    leans: tuple[Classes, Classes] | None = None  # the humans' last notes, and those of them that sound
 
     @property
     def taste(self) -> Taste:
@@ -67,6 +68,8 @@ def draw(scene: Scene) -> Draw:
     if scene.is_thin:
         taste = replace(scene.taste, density=max(-1.0, scene.taste.density - THIN))
         scene = replace(scene, settings=replace(scene.settings, taste=taste))
+    if scene.taste.is_leaning and not scene.taste.chart:
+        scene = replace(scene, leans=_leans(scene))
     return replace(_drawn(scene), throw=scene.throw)
 
 
@@ -174,10 +177,9 @@ def _place(scene: Scene) -> Place:
     state, settings, taste, turn = scene.state, scene.settings, scene.taste, scene.turn
     place = Place(bar=state.bar_start // state.bar_length, position=max(state.position, 0), bar_length=state.bar_length)
     if state.last is PART:
+        place = replace(place, leans=scene.leans)
         if taste.is_following:
             place = replace(place, heard=_heard(scene))
-        if taste.is_leaning and not taste.chart:
-            place = replace(place, leans=_leans(scene))
         if taste.repetition_guard and taste.is_tuned(state.part):
             most = taste.repetition_guard
             place = replace(place, worn=worn(scene.lines, state.part, state.step, state.bar_length, most))
@@ -217,7 +219,7 @@ def _heard(scene: Scene) -> frozenset[int]:
 
 
 def _leans(scene: Scene) -> tuple[Classes, Classes] | None:
-    """The humans' last notes, and those of them that sound."""
+    """None where they have not played."""
     programs, since = scene.settings.header.programs, scene.now - SOUNDING
     heard = [line for line in _recent(scene) if programs[line.part] != DRUMS]
     sounding = (line for line in heard if line.is_held or line.onset + (line.duration or 0) > since)
