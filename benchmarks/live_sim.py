@@ -75,10 +75,11 @@ def simulate(
     `is_deaf`: the network is not told the humans' notes; when it may play, and when it plans anew, stays the same.
     `look_at`: moments of which to return views.
     """
-    simulated = _Simulation(engine, start, human, step_ns, look_at)
+    simulated = Simulation(engine, start, human, step_ns, look_at)
     if is_deaf:
         simulated.deafen(frozenset(player.part for player in start.human))
-    return simulated.play(Tick(ticks))
+    simulated.advance(Tick(ticks))
+    return simulated.finish(Tick(ticks))
 
 
 @dataclass
@@ -103,6 +104,13 @@ class _Ear:
     def view(self, now: Tick) -> View:
         open_ids = self.told.keys() - self.committed - self.cancelled
         return View(now, *(tuple(self.told[id] for id in sorted(ids)) for ids in (self.sounded, open_ids)))
+
+
+class _Forgetful(_Ear):
+    """Hears, and keeps nothing."""
+
+    def hear(self, plan: Plan, now: Tick) -> None:
+        pass
 
 
 class _PricedEngine(Around):
@@ -138,16 +146,26 @@ class _DeafScribe(Scribe):
             super().add(line)
 
 
-class _Simulation:
+class Simulation:
+    """A set that is under way. `advance` may be called again and again, and once `finish`."""
+
     def __init__(
-        self, engine: Engine[Any], start: Start, human: Sequence[Note], step_ns: int | None, look_at: Sequence[Tick]
+        self,
+        engine: Engine[Any],
+        start: Start,
+        human: Sequence[Note],
+        step_ns: int | None,
+        look_at: Sequence[Tick] = (),
+        *,
+        remembers: bool = True,
     ) -> None:
+        """`remembers`: else nobody keeps what was told, as in a set of hours."""
         self._now = Nanos(0)
         self._time = TempoMap([Tempo.from_bpm(start.bpm)])
         self._engine = _PricedEngine(engine, step_ns, lambda took: self._pass_to(Nanos(self._now + took)))
         self._host = SessionHost(self._engine, max_sessions=1, now=lambda: self._now)
         self._seat = self._host.open(start, self._hear)
-        self._ear = _Ear()
+        self._ear = _Ear() if remembers else _Forgetful()
         self._keys = deque(_keys(human))
         self._beat = Nanos(0)
         self._look_at, self._views = deque(look_at), list[View]()
@@ -157,7 +175,7 @@ class _Simulation:
         assert isinstance(machine, Machine)
         machine.scribe = _DeafScribe(machine.settings.header, machine.scribe, humans)
 
-    def play(self, end: Tick) -> Set:
+    def advance(self, end: Tick) -> None:
         last = self._time.nanos_at(end)
         self._pass_to(self._now)
         while self._now < last:
@@ -165,6 +183,13 @@ class _Simulation:
                 rest_s = self._seat.rest_s(self._now)
                 wake = NOWHERE if rest_s is None else self._now + round(rest_s * 1e9)
                 self._pass_to(Nanos(min(last, wake, self._next_event())))
+
+    def counted(self) -> dict[str, float]:
+        """So far."""
+        session = self._seat.session
+        return {"late": session.late, "rested": session.rested, "in_time_share": session.in_time_share}
+
+    def finish(self, end: Tick) -> Set:
         status, session = self._host.status(), self._seat.session
         self._host.close(self._seat)
         self._host.turn()  # gives the engine's memory back

@@ -28,6 +28,9 @@ def live(
     step_ms: Annotated[
         float | None, typer.Option(min=0, help="--sim: so much time for each pass of the engine, not what it takes.")
     ] = None,
+    hours: Annotated[
+        float | None, typer.Option(min=0.01, help="--sim: one set as long, is it light to its end?")
+    ] = None,
     corpus: Annotated[
         Path | None,
         typer.Option(envvar="TRADEFOURS_CORPUS", help="--sim: as for `train`; runs/open.corpus if not said."),
@@ -36,6 +39,10 @@ def live(
     json_file: Json = None,
 ) -> None:
     """A human performance in real time: how soon the plan changes, how late notes are, tokens per second."""
+    if sim and hours:
+        from benchmarks.live_long import bench_long
+
+        _measure(partial(bench_long, model=model, hours=hours), quick, json_file)
     if sim:
         from benchmarks.live_listening import bench_listening
         from server.train import CORPUS
