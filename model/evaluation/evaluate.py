@@ -13,7 +13,7 @@ from model.evaluation.groove import groove_consistency
 from model.evaluation.health import Health, examine
 from model.evaluation.intervals import Interval, mean_interval
 from model.evaluation.passage import Passage
-from model.evaluation.play import Taste, play_accompaniments, play_answers, play_continuations
+from model.evaluation.play import Shaping, play_accompaniments, play_answers, play_continuations
 from model.evaluation.prediction import Rivals, compare, held_out_crops
 from model.evaluation.references import LikenessReport, compare_continuations, others
 from model.evaluation.sets import FEWEST, SetReport, compare_sets
@@ -80,11 +80,11 @@ def evaluate(
     extent: Extent,
     seed: int,
     progress: Progress,
-    taste: Taste | None = None,
+    shaping: Shaping | None = None,
 ) -> Evaluation:
     """The test split's pieces where there is one, for all that is played; NLL on every held-out split.
 
-    `taste`: as players are accompanied, a second row beside the network alone.
+    `shaping`: as players are accompanied, a second row beside the network alone.
     """
     splits = [name for name in ("valid", "test") if corpus.split(name).pieces]
     prediction = {}
@@ -99,9 +99,10 @@ def evaluate(
     )
     led = [trial for trial in map(melody_last, trials) if trial is not None][: extent.accompaniments]
     accompaniments = Played(led, play_accompaniments(engine, led, seed, progress("accompaniments", len(led))))
-    tasted = []
-    if taste is not None:
-        tasted = play_accompaniments(engine, led, seed, progress("accompaniments as played", len(led)), taste)
+    machines = {"machine": accompaniments}
+    if shaping is not None:
+        done = progress("accompaniments as played", len(led))
+        machines["machine, leaning"] = Played(led, play_accompaniments(engine, led, seed, done, shaping))
     asked = phrases(trials)[: extent.answers]
     answers = Played(asked, play_answers(engine, asked, seed, progress("answers", len(asked))))
     human = [trial.truth for trial in continued]
@@ -117,7 +118,7 @@ def evaluate(
             "human": _health(human, continued),
         },
         accompaniments=accompaniments,
-        accompaniment=_accompaniment(accompaniments, tasted),
+        accompaniment=_accompaniment(machines),
         answers=answers,
         answer=_answers(answers),
     )
@@ -136,19 +137,15 @@ def _health(passages: Sequence[Passage], trials: Sequence[Trial]) -> dict[str, I
     return shares | _means(Health, found)
 
 
-def _accompaniment(played: Played, tasted: Sequence[Passage]) -> dict[str, dict[str, Interval]]:
-    rng = np.random.default_rng(0)
-    melodies, real = zip(*(split_melody(trial.truth) for trial in played.trials), strict=True)
-    players = {
-        "machine": played.machine,
-        "machine, leaning": tasted,
-        "real": real,
-        "real, bars shuffled": [shuffled_bars(each, rng) for each in real],
-    }
+def _accompaniment(machines: Mapping[str, Played]) -> dict[str, dict[str, Interval]]:
+    """Of the same trials."""
+    rng, trials = np.random.default_rng(0), machines["machine"].trials
+    melodies, real = ([split_melody(trial.truth)[i] for trial in trials] for i in (0, 1))
+    players = {who: played.machine for who, played in machines.items()}
+    players |= {"real": real, "real, bars shuffled": [shuffled_bars(each, rng) for each in real]}
     return {
         who: _means(Fit, [fit(*each) for each in zip(parts, melodies, real, strict=True)])
         for who, parts in players.items()
-        if parts
     }
 
 

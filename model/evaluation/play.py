@@ -22,7 +22,7 @@ S = TypeVar("S", bound=EngineSequence)
 SAMPLING = Sampling(temperature=0.95, top_p=0.97, min_p=0.02)  # the defaults of `tradefours run`
 AT_ONCE = 15  # an accompaniment holds two sequences for a moment
 Progress = Callable[[], object]
-Taste = Callable[[Score, Sequence[Note]], Shape]  # of the prompt, whose last part is the melody's, and the melody
+Shaping = Callable[[Score, Sequence[Note]], Shape]  # of the prompt, whose last part is the melody's, and the melody
 
 
 def play_continuations(engine: Engine[S], trials: Sequence[Trial], seed: int, progress: Progress) -> list[Passage]:
@@ -51,19 +51,19 @@ def play_answers(engine: Engine[S], trials: Sequence[Trial], seed: int, progress
 
 
 def play_accompaniments(
-    engine: Engine[S], trials: Sequence[Trial], seed: int, progress: Progress, taste: Taste | None = None
+    engine: Engine[S], trials: Sequence[Trial], seed: int, progress: Progress, shaping: Shaping | None = None
 ) -> list[Passage]:
     """Each trial's melody is its last part. The prompt is everybody's; then only the melody is given."""
-    writers = [_accompany(engine, trial, seed + i, taste) for i, trial in enumerate(trials)]
+    writers = [_accompany(engine, trial, seed + i, shaping) for i, trial in enumerate(trials)]
     notes = run_together(engine, writers, at_once=AT_ONCE, progress=progress)
     return [as_passage(each, trial) for each, trial in zip(notes, trials, strict=True)]
 
 
-def _accompany(engine: Engine[S], trial: Trial, seed: int, taste: Taste | None) -> Writer[S, list[Note]]:
+def _accompany(engine: Engine[S], trial: Trial, seed: int, shaping: Shaping | None) -> Writer[S, list[Note]]:
     melody, _ = split_melody(trial.truth)
     given = [replace(note, onset=Tick(note.onset + trial.prompt.ticks)) for note in melody.notes]
     opening, meter = prompt_tokens(trial.prompt), trial.prompt.meter
-    shape = plain(SAMPLING) if taste is None else taste(trial.prompt.score(), given)
+    shape = plain(SAMPLING) if shaping is None else shaping(trial.prompt.score(), given)
     return accompaniment(engine, opening, given, bars=trial.truth.bars, meter=meter, shape=shape, seed=seed)
 
 

@@ -30,6 +30,10 @@ PROMISED = (
 
 @pytest.fixture(scope="module")
 def evaluation() -> Evaluation:
+    return evaluated(Extent(crops=2, continuations=4, accompaniments=2, answers=2))
+
+
+def evaluated(extent: Extent) -> Evaluation:
     made = made_corpus()
     # The longer ones held out, so that there are sets to compare.
     pieces = tuple(replace(piece, split="valid" if i >= 4 else "train") for i, piece in enumerate(made.pieces))
@@ -37,7 +41,6 @@ def evaluation() -> Evaluation:
     network = random_network(Sharing.ROUTED, context=512)
     engine = TorchEngine(network, threads=1, max_sequences=16)
     rivals = Rivals.reading(np.array([token for p in corpus.split("train").pieces for token in whole_piece(p)]))
-    extent = Extent(crops=2, continuations=4, accompaniments=2, answers=2)
     return evaluate(network, engine, corpus, rivals, extent, 0, lambda name, count: lambda: None, leaning_to)
 
 
@@ -56,6 +59,12 @@ def test_every_promised_figure_is_there_under_its_name(evaluation: Evaluation) -
         "answer_in_scale_real",
         "groove_consistency_real",
     } <= set(figures)
+
+
+def test_where_no_melody_is_accompanied_the_rest_is_told() -> None:
+    found = evaluated(Extent(crops=1, continuations=1, accompaniments=0, answers=1))
+    assert set(found.accompaniment) == {"machine", "machine, leaning", "real", "real, bars shuffled"}
+    assert not any(name.startswith("accompaniment_") for name in flat(found))
 
 
 def test_the_report_has_every_figure_of_the_tables(evaluation: Evaluation) -> None:
