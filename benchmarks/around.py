@@ -1,6 +1,7 @@
-"""An engine around another: what a measurement adds is in its `run`. Knows no measurement."""
+"""An engine around another: what a measurement adds is in its `run`."""
 
 from collections.abc import Sequence
+from time import perf_counter_ns
 from typing import Any
 
 from model.engine.work import Drawn, Engine, Step
@@ -24,3 +25,17 @@ class Around:
 
     def run(self, work: Sequence[tuple[Any, Step]]) -> list[Drawn]:
         return self._engine.run(work)
+
+
+class Timed(Around):
+    """Remembers how long each call took."""
+
+    def __init__(self, engine: Engine[Any]) -> None:
+        super().__init__(engine)
+        self.took: list[int] = []  # nanoseconds
+
+    def run(self, work: Sequence[tuple[Any, Step]]) -> list[Drawn]:
+        began = perf_counter_ns()
+        drawn = super().run(work)
+        self.took.append(perf_counter_ns() - began)
+        return drawn

@@ -14,7 +14,7 @@ from threading import Thread
 from time import monotonic_ns
 from typing import Any, Final
 
-from benchmarks.around import Around
+from benchmarks.around import Timed
 from benchmarks.live_figures import MODES, SEED, SOLO_MODES, Measured
 from benchmarks.performance import Phrase, edges, messages, pauses_until, phrases
 from benchmarks.time_bar import time_bar
@@ -23,7 +23,7 @@ from clients.player_side import PlayerSide, channels_of
 from clients.port_process import QUIT, Lines, Player
 from clients.realtime import PORT_PRIORITY, ask_for_realtime
 from clients.times import Times
-from model.engine.work import Drawn, Engine, Step
+from model.engine.work import Engine
 from music.errors import TradefoursError
 from music.time import Nanos
 from server.engine_choice import load_engine
@@ -68,7 +68,7 @@ def measure_mode(
     """Play the performance to the engine, in real time."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)  # as the server does
-    timed = TimedEngine(engine)
+    timed = Timed(engine)
     host = SessionHost(timed, max_sessions=1, solo_context=solo_context)
     sound = NullSound()
     host.start()
@@ -91,25 +91,10 @@ def measure_mode(
         lateness=sound.lateness.summary_ms(),
         in_time=stand.side.in_time,
         not_in_time=stand.side.late + stand.side.dropped,
-        tokens_per_s=round(status.tokens / timed.seconds, 1) if timed.seconds else None,
+        tokens_per_s=round(status.tokens * 1e9 / sum(timed.took), 1) if timed.took else None,
         notes_on=len(sound.onsets),
         notes_off=sound.notes_off,
     )
-
-
-class TimedEngine(Around):
-    """An engine that knows how long it has computed."""
-
-    def __init__(self, engine: Engine[Any]) -> None:
-        super().__init__(engine)
-        self.seconds = 0.0
-
-    def run(self, work: Sequence[tuple[Any, Step]]) -> list[Drawn]:
-        began = monotonic_ns()
-        try:
-            return super().run(work)
-        finally:
-            self.seconds += (monotonic_ns() - began) / 1e9
 
 
 class NullSound:

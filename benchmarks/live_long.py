@@ -12,16 +12,16 @@ import gc
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from time import perf_counter_ns
+from resource import getpagesize
 from typing import Any, Final
 
 from tqdm import tqdm
 
-from benchmarks.around import Around
+from benchmarks.around import Timed
 from benchmarks.live_sim import Simulation
 from benchmarks.report import Row, write_report
 from clients.times import percentile
-from model.engine.work import Drawn, Engine, Step
+from model.engine.work import Engine
 from music.score import Note
 from music.time import Tick
 from server.engine_choice import load_engine
@@ -36,20 +36,6 @@ PER_S: Final = 8
 SCALE: Final = (60, 62, 63, 65, 67, 68, 70, 72, 74, 75)
 STEP_NS: Final = 500_000
 QUICK_S: Final = 120
-
-
-class Timed(Around):
-    """Remembers how long each call took."""
-
-    def __init__(self, engine: Engine[Any]) -> None:
-        super().__init__(engine)
-        self.took: list[int] = []
-
-    def run(self, work: Sequence[tuple[Any, Step]]) -> list[Drawn]:
-        began = perf_counter_ns()
-        drawn = super().run(work)
-        self.took.append(perf_counter_ns() - began)
-        return drawn
 
 
 def bench_long(*, model: str, hours: float, quick: bool, json_file: Path | None) -> int:
@@ -91,6 +77,6 @@ def phrases(seconds: int) -> Iterator[Note]:
 
 def _figures(took: Sequence[int]) -> Row:
     gc.collect()
-    resident = int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * getpagesize()
     shares = {f"step_p{share}_ms": round(percentile(took, share / 100) / 1e6, 3) for share in (50, 95, 99)}
     return {"steps": len(took), **shares, "rss_mb": round(resident / 1e6, 1)}

@@ -4,7 +4,7 @@ A key is as likely as its profile makes the last notes; in a key, chords are as 
 chord is the likelier, the better it goes with what sounds. Chords are triads. Knows no voicing and no time passing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import exp, log
 from typing import Final, NamedTuple
@@ -50,6 +50,14 @@ class Key(NamedTuple):
 def _key(tonic: int, profile: Sequence[float], chords: Mapping[tuple[int, Triad], float]) -> Key:
     known = [chords.get(((i // 2 - tonic) % 12, (MAJOR, MINOR)[i % 2]), OTHER_CHORD) for i in range(len(CHORDS))]
     return Key(_normal([profile[(i - tonic) % 12] for i in range(12)]), _normal(known))
+
+
+def tally(pitches: Iterable[int]) -> Classes:
+    """How often each pitch class is among them."""
+    times = [0] * 12
+    for pitch in pitches:
+        times[pitch % 12] += 1
+    return tuple(times)
 
 
 def expectation(heard: Classes, now: Classes) -> tuple[float, ...]:

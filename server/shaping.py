@@ -14,12 +14,11 @@ from model.generate import Shape, plain
 from model.tokens.codec import step_of
 from model.tokens.grammar import Limits, State, allowed
 from model.tokens.vocabulary import PART
-from music.expectation import Classes
-from music.harmony import Key, parse_chart
+from music.expectation import Classes, tally
 from music.score import DRUMS, Note, Score
 from streaming.generations import GenerationOptions
 from streaming.messages import FOLLOW
-from streaming.taste import Place, Taste, bias, pitches
+from streaming.taste import Place, Taste, asked_chart, asked_key, bias, pitches
 
 AROUND: Final = 4  # bars before and after a moment that tell of its key
 
@@ -30,20 +29,20 @@ def sampling_of(options: GenerationOptions) -> Sampling:
 
 def shape_of(options: GenerationOptions, score: Score, machine: int, line: int, given: Iterable[Note] = ()) -> Shape:
     """`line`: the step of the first new bar, with which the chords begin. `given`: what sounds beside the new notes."""
-    sampling, beside = sampling_of(options), Beside(score, given)
-    is_leaning = options.key == FOLLOW and not options.chords and bool(beside)
-    if options.key in ("", FOLLOW) and not options.chords and not is_leaning:
+    sampling, key, chart = sampling_of(options), asked_key(options.key), asked_chart(options.chords)
+    beside = Beside(score, given if options.key == FOLLOW and not chart else ())
+    if not (key or chart or beside):
         return plain(sampling)
     taste = Taste(
-        key=Key.parse(options.key) if options.key not in ("", FOLLOW) else None,
-        chart=parse_chart(options.chords) if options.chords else (),
+        key=key,
+        chart=chart,
         ranges=tuple((i, 0, 127) for i, part in enumerate(score.parts) if machine >> i & 1 and part.program != DRUMS),
     )
 
     def shape(state: State, start: int, limits: Limits) -> Draw:
         bar = max(0, start + state.bar_start - line) // state.bar_length
         place = Place(bar=bar, position=max(state.position, 0), bar_length=state.bar_length)
-        if is_leaning and state.last is PART:
+        if beside and state.last is PART:
             place = replace(place, leans=beside.leans(start + state.bar_start, place.position, state.bar_length))
         ranges = allowed(state, replace(limits, pitches=pitches(taste, place)))
         return Draw(allowed=ranges, sampling=sampling, bias=bias(taste, place, state, ranges))
@@ -57,7 +56,7 @@ class Beside:
     def __init__(self, score: Score, given: Iterable[Note]) -> None:
         pitched = sorted(note for note in given if score.parts[note.part].program != DRUMS)
         self._spans = [(step_of(note.onset), max(step_of(note.end), step_of(note.onset) + 1)) for note in pitched]
-        self._classes = [note.pitch % 12 for note in pitched]
+        self._pitches = [note.pitch for note in pitched]
         self._longest = max((end - begin for begin, end in self._spans), default=0)
         self._counted = lru_cache(maxsize=256)(self._count)
 
@@ -73,7 +72,5 @@ class Beside:
     def _count(self, begin: int, end: int) -> Classes:
         """How many notes of each pitch class sound there."""
         first, stop = (bisect_left(self._spans, (step,)) for step in (begin - self._longest, end))
-        times = [0] * 12
-        for (_, until), pitch_class in zip(self._spans[first:stop], self._classes[first:stop], strict=True):
-            times[pitch_class] += until > begin
-        return tuple(times)
+        near = zip(self._spans[first:stop], self._pitches[first:stop], strict=True)
+        return tally(pitch for (_, until), pitch in near if until > begin)

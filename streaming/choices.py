@@ -3,7 +3,7 @@
 Pure: knows no plan and changes nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
@@ -13,7 +13,7 @@ from model.engine.work import Draw, Follower, Sampling
 from model.tokens.codec import duration_token
 from model.tokens.grammar import ALL_PARTS, Limits, Ranges, State, advance, allowed, mask_of
 from model.tokens.vocabulary import DURATION, PART, PITCH, POSITION, STEPS_PER_QUARTER, TICKS_PER_STEP, VELOCITY, Block
-from music.expectation import Classes
+from music.expectation import Classes, tally
 from music.harmony import Key, likeliest_key
 from music.time import TICKS_PER_QUARTER, Tick
 from streaming.guard import is_repeating, worn
@@ -205,8 +205,10 @@ def _waits(scene: Scene) -> tuple[tuple[int, float], ...]:
     newest = {line.part: line.step for line in _last(scene)}  # lines are in order: the last one stays
 
     def waited(part: int, program: int) -> float:
+        if part not in newest:
+            return 1.0
         longest = DRUMS_WAIT if program == DRUMS else LONGEST_WAIT
-        return min(1.0, max(0.0, (here - newest.get(part, here - 4 * bar)) / bar / longest))
+        return min(1.0, max(0.0, (here - newest[part]) / bar / longest))
 
     programs = scene.settings.header.programs.items()
     return tuple((part, waited(part, program)) for part, program in programs if scene.settings.machine >> part & 1)
@@ -223,14 +225,7 @@ def _leans(scene: Scene) -> tuple[Classes, Classes] | None:
     programs, since = scene.settings.header.programs, scene.now - SOUNDING
     heard = [line for line in _recent(scene) if programs[line.part] != DRUMS]
     sounding = (line for line in heard if line.is_held or line.onset + (line.duration or 0) > since)
-    return (_classes(heard), _classes(sounding)) if heard else None
-
-
-def _classes(lines: Iterable[Line]) -> Classes:
-    times = [0] * 12
-    for line in lines:
-        times[line.pitch % 12] += 1
-    return tuple(times)
+    return (tally(line.pitch for line in heard), tally(line.pitch for line in sounding)) if heard else None
 
 
 def _onsets(scene: Scene) -> int:

@@ -28,16 +28,20 @@ class Keys:
 
     def hear(self, event: NoteOn | NoteOff | Pedal, tick: Tick, now: Tick) -> tuple[list[Released], Line | None]:
         """The notes that end, and the one that begins: at `tick`, told at `now`."""
-        ended = self.release_stuck(now)
+        stuck = self.release_stuck(now)
+        ended, begun = self._hear(event, tick)
+        return stuck + ended, begun
+
+    def _hear(self, event: NoteOn | NoteOff | Pedal, tick: Tick) -> tuple[list[Released], Line | None]:
         match event:
             case NoteOn():
                 before = self.release(event.part, event.pitch, tick)
-                return [*ended, *([before] if before else [])], self.press(event, tick)
+                return [before] if before else [], self.press(event, tick)
             case NoteOff():
-                lifted = self.lift(event.part, event.pitch, tick)
-                return [*ended, *([lifted] if lifted else [])], None
+                ended = self.lift(event.part, event.pitch, tick)
+                return [ended] if ended else [], None
             case Pedal():
-                return [*ended, *self.pedal(event.part, event.down, tick)], None
+                return self.pedal(event.part, event.down, tick), None
 
     def press(self, event: NoteOn, tick: Tick) -> Line:
         """The key must have been released."""

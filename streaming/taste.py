@@ -53,9 +53,9 @@ class Taste:
     @classmethod
     def of(cls, start: Start) -> "Taste":
         return cls(
-            key=_key(start.key),
+            key=asked_key(start.key),
             is_leaning=start.key == FOLLOW,
-            chart=_chart(start.chords),
+            chart=asked_chart(start.chords),
             is_following=start.chords == FOLLOW,
             density=start.density,
             dynamics=start.dynamics,
@@ -71,9 +71,9 @@ class Taste:
     def changed(self, control: Control) -> "Taste":
         said = control.model_dump(include={"density", "dynamics", "leave_space", "repetition_guard"}, exclude_none=True)
         if control.key is not None:
-            said |= {"key": _key(control.key), "is_leaning": control.key == FOLLOW}
+            said |= {"key": asked_key(control.key), "is_leaning": control.key == FOLLOW}
         if control.chords is not None:
-            said |= {"chart": _chart(control.chords), "is_following": control.chords == FOLLOW}
+            said |= {"chart": asked_chart(control.chords), "is_following": control.chords == FOLLOW}
         if control.mute is not None:
             said["muted"] = mask_of(control.mute)
         if control.machine is not None:
@@ -196,11 +196,11 @@ def _is_next(ranges: Ranges) -> bool:
     return any(first in BAR or first in POSITION for first, _ in ranges)
 
 
-def _key(text: str) -> Key | None:
+def asked_key(text: str) -> Key | None:
     return None if text in ("", FOLLOW) else Key.parse(text)
 
 
-def _chart(text: str) -> Chart:
+def asked_chart(text: str) -> Chart:
     return () if text in ("", FOLLOW) else parse_chart(text)
 
 
