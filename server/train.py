@@ -56,6 +56,7 @@ def train_preset(
     segmentation: str | None,
     length: int,
     batch: int | None,
+    rates: float,
     threads: int | None,
     seed: int,
 ) -> None:
@@ -67,6 +68,7 @@ def train_preset(
         length=length,
         batch=batch or usual_batch(),
         weight_decay=0.05,
+        rates=rates,
         validate_every_minutes=min(VALIDATE_EVERY_MINUTES, minutes / 5),
     )
     corpus = open_corpus(corpus_path)

@@ -28,7 +28,7 @@ TRANSPOSE = range(-6, 6)  # semitones, as far as all keys stay on the keyboard
 
 def performances(corpus: Corpus) -> list[Tokens]:
     """Of all pieces for piano alone that somebody played: an end, which stands before a piece, then the piece."""
-    return [np.append(END, tokens_of(performed(score_of(piece)))) for piece in corpus.pieces if _fits(piece)]
+    return [np.append(END, _from_its_first_key(score_of(piece))) for piece in corpus.pieces if _fits(piece)]
 
 
 def longer_than(length: int, pieces: Iterable[Tokens], split: str) -> list[Tokens]:
@@ -49,6 +49,12 @@ class Performances:
     @classmethod
     def of(cls, corpus: Corpus) -> "Performances":
         return cls(performances(corpus.split("train")), performances(corpus.split("valid")))
+
+
+def _from_its_first_key(score: Score) -> Tokens:
+    """Without the rest that a file begins with: who learns it begins with seconds of silence, too."""
+    tokens = tokens_of(performed(score))
+    return tokens[int(np.argmin(np.isin(tokens, SHIFT))) :]
 
 
 def score_of(piece: Piece) -> Score:

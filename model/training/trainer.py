@@ -37,6 +37,7 @@ class TrainingPlan:
     weight_decay: float = 0.01
     warm_up: float = 0.02  # share of the budget
     cool_down: float = 0.6  # share of the budget, at the end, in which the rates fall to nothing
+    rates: float = 1.0  # factor on both: weights that have learned much already want less
     clip: float = 1.0
     own_step: bool = True  # keys' and values' projections are moved by themselves, too
     half: bool = True  # products in bf16, where the device multiplies it faster than float32
@@ -44,7 +45,7 @@ class TrainingPlan:
 
     def rate(self, done: float) -> float:
         """The factor on both rates after `done` of the budget, 0 to 1."""
-        return min(1.0, (done + 1e-4) / self.warm_up, (1 - done) / self.cool_down)
+        return self.rates * min(1.0, (done + 1e-4) / self.warm_up, (1 - done) / self.cool_down)
 
 
 @dataclass(slots=True)

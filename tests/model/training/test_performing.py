@@ -53,6 +53,12 @@ def test_a_performance_stands_between_two_ends() -> None:
     assert list(decode_performance(tokens[1:].tolist()).notes) == performed(score_of(piece("train")))
 
 
+def test_a_performance_begins_with_its_first_key() -> None:
+    made = piece("train")
+    late = replace(made, notes=made.notes + np.array([4800, 0, 0, 0, 0], np.int32))
+    assert np.array_equal(*performances(Corpus((made, late))))
+
+
 def test_transposing_moves_keys_and_nothing_else() -> None:
     tokens = np.array([END, 360, ON[60], 300, OFF[60], ON[127], END])
     assert transposed(tokens, -2).tolist() == [END, 360, ON[58], 300, OFF[58], ON[125], END]
