@@ -19,7 +19,7 @@ from music.time import TICKS_PER_QUARTER, Tick
 from streaming.guard import is_repeating, worn
 from streaming.scribe import Line
 from streaming.settings import Settings
-from streaming.taste import DRUMS, Bias, Place, Taste, bias, pitches, velocity_bias
+from streaming.taste import ANY, DRUMS, Bias, Place, Taste, bias, pitches, velocity_bias
 from streaming.turns import Turn
 
 THIN = 1.0  # so much less density where the engine cannot keep up
@@ -53,6 +53,11 @@ class Scene:
     def taste(self) -> Taste:
         return self.settings.taste
 
+    @property
+    def part(self) -> int:
+        """Whose note is written: to the grammar parts are slots."""
+        return self.settings.header.part_of(self.state.part)
+
     def behind(self, token: int) -> "Scene":
         """With `token` written; of a position, as one of those that there are."""
         return replace(self, state=advance(self.state, token), is_placed=self.is_placed and token not in POSITION)
@@ -77,12 +82,12 @@ def _drawn(scene: Scene) -> Draw:
     """The next token, and what may be drawn at once behind it."""
     state, taste, place = scene.state, scene.taste, _place(scene)
     limits = Limits(
-        parts=_players(scene, scene.settings.machine & ~taste.muted),
+        parts=scene.settings.header.slots_of(_players(scene, scene.settings.machine & ~taste.muted)),
         earliest=scene.earliest,
         latest=_latest(scene),
         may_end=False,
         joining=0 if scene.is_thin else _joining(scene),
-        pitches=pitches(taste, place),
+        pitches=_in_slots(pitches(taste, place), scene.settings.header.order),
     )
     ranges, sampling = allowed(state, limits), scene.settings.sampling
     offsets = bias(taste, place, state, ranges)
@@ -98,7 +103,7 @@ def _followers(scene: Scene, ranges: Ranges) -> tuple[Follower, ...]:
     for first, stop in ranges:
         if first in POSITION:
             found.append(Follower(*_all(POSITION), _drawn(scene.behind(first))))
-        elif first in PART and _may_go_on(scene, first - PART.start):
+        elif first in PART and _may_go_on(scene, scene.settings.header.part_of(first - PART.start)):
             found.append(Follower(first, stop, _drawn(scene.behind(first))))
     return tuple(found)
 
@@ -121,6 +126,12 @@ def _note(pitches: Ranges, offsets: Bias, sampling: Sampling, dynamics: float, s
     louder = velocity_bias(dynamics) if dynamics else ()
     velocity = Draw(allowed=(_all(VELOCITY),), sampling=sampling, bias=louder, then=behind)
     return Draw(allowed=pitches, sampling=sampling, bias=offsets, then=(Follower(*_all(PITCH), velocity),))
+
+
+@lru_cache(maxsize=64)
+def _in_slots(masks: tuple[int, ...], order: tuple[int, ...]) -> tuple[int, ...]:
+    """What is said of each part, as what is said of each slot."""
+    return tuple(masks[part] for part in order) + ANY[len(order) :] if order else masks
 
 
 def _all(block: Block) -> tuple[int, int]:
@@ -153,7 +164,8 @@ def _joining(scene: Scene) -> int:
     if state.last is not DURATION:
         return ALL_PARTS
     chord = takewhile(lambda line: line.step == state.step, reversed(scene.lines))
-    is_full = sum(line.part == state.part for line in chord) >= MOST_AT_ONCE
+    part = scene.part
+    is_full = sum(line.part == part for line in chord) >= MOST_AT_ONCE
     return ALL_PARTS & ~(1 << state.part) if is_full else ALL_PARTS
 
 
@@ -177,12 +189,12 @@ def _place(scene: Scene) -> Place:
     state, settings, taste, turn = scene.state, scene.settings, scene.taste, scene.turn
     place = Place(bar=state.bar_start // state.bar_length, position=max(state.position, 0), bar_length=state.bar_length)
     if state.last is PART:
-        place = replace(place, leans=scene.leans)
+        place = replace(place, is_tuned=taste.is_tuned(scene.part), leans=scene.leans)
         if taste.is_following:
             place = replace(place, heard=_heard(scene))
-        if taste.repetition_guard and taste.is_tuned(state.part):
+        if taste.repetition_guard and place.is_tuned:
             most = taste.repetition_guard
-            place = replace(place, worn=worn(scene.lines, state.part, state.step, state.bar_length, most))
+            place = replace(place, worn=worn(scene.lines, scene.part, state.step, state.bar_length, most))
     else:
         if taste.leave_space:
             place = replace(place, onsets=_onsets(scene))
@@ -200,7 +212,7 @@ def _place(scene: Scene) -> Place:
 
 
 def _waits(scene: Scene) -> tuple[tuple[int, float], ...]:
-    """How much of the longest wait each of the machine's parts has not played."""
+    """How much of the longest wait each of the machine's parts has not played, by slots."""
     bar, here = scene.state.bar_length, scene.state.step
     newest = {line.part: line.step for line in _last(scene)}  # lines are in order: the last one stays
 
@@ -210,8 +222,9 @@ def _waits(scene: Scene) -> tuple[tuple[int, float], ...]:
         longest = DRUMS_WAIT if program == DRUMS else LONGEST_WAIT
         return min(1.0, max(0.0, (here - newest[part]) / bar / longest))
 
-    programs = scene.settings.header.programs.items()
-    return tuple((part, waited(part, program)) for part, program in programs if scene.settings.machine >> part & 1)
+    header, machine = scene.settings.header, scene.settings.machine
+    parts = ((part, program) for part, program in header.programs.items() if machine >> part & 1)
+    return tuple((header.slot_of(part), waited(part, program)) for part, program in parts)
 
 
 def _heard(scene: Scene) -> frozenset[int]:

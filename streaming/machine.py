@@ -209,7 +209,12 @@ class Machine(Performer):
         if changes is None:
             return None
         position, tokens = changes
-        return Tokens(position=position, tokens=tuple(tokens), first_tick=transcript.first_step * TICKS_PER_STEP)
+        return Tokens(
+            position=position,
+            tokens=tuple(tokens),
+            first_tick=transcript.first_step * TICKS_PER_STEP,
+            parts=transcript.header.order,
+        )
 
     @property
     def _may_guess(self) -> bool:
@@ -273,7 +278,7 @@ class Machine(Performer):
     def _play(self, token: int, turn: Turn, now: Tick) -> None:
         """The network, or the lack of a choice, says `token`."""
         transcript = self.scribe.transcript
-        if token in PART and not self.settings.machine >> token - PART.start & 1:
+        if token in PART and not self.settings.machine >> transcript.header.part_of(token - PART.start) & 1:
             self._room.leave(transcript.state.step)
             transcript.drop_unfinished()
             return
@@ -287,7 +292,8 @@ class Machine(Performer):
             if self.pace.missed():
                 self._rests_until = self._next_bar(Tick(now + self.pace.lead))
         else:
-            self._mean(replace(note, duration=min(note.duration, turn.end - note.onset)), now)
+            part, duration = transcript.header.part_of(note.part), min(note.duration, turn.end - note.onset)
+            self._mean(replace(note, part=part, duration=duration), now)
             self.turn = replace(turn, opens_by=None)
 
     def _mean(self, note: Note, now: Tick) -> None:

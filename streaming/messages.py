@@ -299,6 +299,11 @@ class Tokens(Message):
     position: int = Field(ge=0, description="So many tokens stay; fewer than there were is a rewind.")
     tokens: tuple[int, ...] = ()
     first_tick: int = Field(default=0, description="Where the first bar begins; before 0 where there was a prompt.")
+    parts: tuple[PartIndex, ...] = Field(
+        default=(),
+        description="The parts as the network numbers them, from 0 on: at one onset they are written in this order. "
+        "Empty where it knows of none.",
+    )
     merged: int = Field(default=0, ge=0, description="So many changes more are in this one, as the client was behind.")
 
 

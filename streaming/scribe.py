@@ -36,6 +36,10 @@ class Line:
         self.step = step_of(self.onset if self.heard is None else self.heard)
         self.key = self.step, self.part, self.pitch
 
+    def put(self, slot: int) -> None:
+        """Into the order of a transcript in which its part has this slot."""
+        self.key = self.step, slot, self.pitch
+
     @classmethod
     def of(cls, note: Note) -> "Line":
         return cls(note.onset, note.part, note.pitch, note.velocity, note.duration)
@@ -89,6 +93,9 @@ class Scribe:
         """Other players from here on: the last bars are told again behind the new header."""
         first = self.transcript.first_step
         self.transcript = Transcript(header)
+        for line in self._lines:
+            line.put(header.slot_of(line.part))
+        self._lines.sort(key=lambda line: line.key)
         self._written, self._stale = 0, set()
         self.transcript.restart(first)
 
@@ -118,6 +125,7 @@ class Scribe:
 
     def add(self, line: Line) -> None:
         """A line that the transcript may already have passed; it takes the place of one on the same key and step."""
+        line.put(self.transcript.header.slot_of(line.part))
         if line.is_held:
             self._held.append(line)
         if not self._lines:
@@ -130,7 +138,7 @@ class Scribe:
         self._rewind(line.step)
 
     def remove(self, notes: Iterable[Note]) -> None:
-        keys = {Line.of(note).key for note in notes}
+        keys = {self._line(note).key for note in notes}
         steps = [line.step for line in self._lines if line.key in keys]
         if steps:
             self._lines = [line for line in self._lines if line.key not in keys]
@@ -138,7 +146,7 @@ class Scribe:
 
     def append(self, note: Note) -> None:
         """A note that the transcript already ends with."""
-        insort(self._lines, Line.of(note), key=lambda line: line.key)
+        insort(self._lines, self._line(note), key=lambda line: line.key)
         self._written += 1
 
     def guess(self, line: Line, duration: int) -> None:
@@ -154,7 +162,7 @@ class Scribe:
 
     def correct(self, note: Note) -> None:
         """A note of the machine has another duration now."""
-        key = Line.of(note).key
+        key = self._line(note).key
         i = self._index(key)
         if i < len(self._lines) and self._lines[i].key == key:
             self._set_duration(self._lines[i], note.duration)
@@ -242,6 +250,11 @@ class Scribe:
         is_written = i < self._written and self._lines[i] is line
         if is_written and before is not None and duration_token(before) != duration_token(duration):
             self._stale.add(line.step)
+
+    def _line(self, note: Note) -> Line:
+        line = Line.of(note)
+        line.put(self.transcript.header.slot_of(note.part))
+        return line
 
     def _index(self, key: tuple[int, int, int]) -> int:
         return bisect_left(self._lines, key, key=lambda line: line.key)

@@ -1,5 +1,6 @@
 """What a session was told to do, with every length in ticks. Knows nothing of time passing."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from model.engine.work import Sampling
@@ -56,7 +57,7 @@ class Settings:
             mode=start.mode,
             sampling=Sampling(temperature=start.temperature, top_p=start.top_p, min_p=start.min_p),
             taste=Taste.of(start),
-            header=Header(programs=_programs(start.human) | _programs(start.machine), meter=meter, bpm=start.bpm),
+            header=_header(start, meter),
             human=frozenset(_programs(start.human)),
             machine=mask_of(_programs(start.machine)),
             answer_on_bar=start.answer_on_bar,
@@ -98,17 +99,36 @@ class Settings:
         """With one more human. Raises BadSetting where somebody plays that part already."""
         if player.part in self.human or self.machine >> player.part & 1:
             raise BadSetting(f"expected a part that nobody plays, got {player.part}")
-        return replace(self, human=self.human | {player.part}, header=self._bound([player]))
+        return replace(self, human=self.human | {player.part}, header=self._bound([player], self.machine))
 
     def _played_by(self, machine: tuple[PlayerPart, ...]) -> "Settings":
         _check_players(self.human, machine)
-        return replace(self, machine=mask_of(_programs(machine)), header=self._bound(machine))
+        parts = mask_of(_programs(machine))
+        return replace(self, machine=parts, header=self._bound(machine, parts))
 
-    def _bound(self, players: list[PlayerPart] | tuple[PlayerPart, ...]) -> Header:
-        return replace(self.header, programs=dict(self.header.programs) | _programs(players))
+    def _bound(self, players: Sequence[PlayerPart], machine: int) -> Header:
+        """As before where nobody is new: to the network another header is another piece, which it has to read."""
+        programs = dict(self.header.programs) | _programs(players)
+        if programs == self.header.programs:
+            return self.header
+        return replace(self.header, programs=programs, order=_order(programs, machine))
 
 
-def _programs(players: list[PlayerPart] | tuple[PlayerPart, ...]) -> dict[int, int]:
+def _header(start: Start, meter: Meter) -> Header:
+    programs = _programs(start.human) | _programs(start.machine)
+    order = _order(programs, mask_of(_programs(start.machine)))
+    return Header(programs=programs, order=order, meter=meter, bpm=start.bpm)
+
+
+def _order(programs: Mapping[int, int], machine: int) -> tuple[int, ...]:
+    """The machine's parts first: whether they play at a moment is drawn before anybody knows whether the humans will.
+
+    Behind the humans it would be drawn only where they do not, and the machine would play beside the beat.
+    """
+    return tuple(sorted(programs, key=lambda part: (not machine >> part & 1, part)))
+
+
+def _programs(players: Sequence[PlayerPart]) -> dict[int, int]:
     return {player.part: player.program for player in players}
 
 

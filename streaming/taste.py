@@ -93,7 +93,8 @@ class Place:
     pace: float = 0.0  # onsets a second of all players, before this place
     leans: tuple[Classes, Classes] | None = None  # to the key of these notes of the humans, and the chord of those
     worn: frozenset[int] = frozenset()  # pitches that have been struck too often
-    waits: tuple[tuple[int, float], ...] = ()  # (part, 0 to 1: how long it has waited), where the machine has several
+    is_tuned: bool = False  # who plays here plays pitches
+    waits: tuple[tuple[int, float], ...] = ()  # (slot, 0 to 1: how long it has waited), where the machine has several
     resolves_to: PitchClasses | None = None  # only these may sound: the last chord
     leads_to: PitchClasses | None = None  # these are likelier: the chord before it
 
@@ -124,9 +125,9 @@ def bias(taste: Taste, place: Place, state: State, ranges: Ranges) -> Bias:
     """Offsets for the next draw, which is from `ranges`."""
     first = ranges[0][0]
     if first in PITCH:
-        return _pitch_bias(chord_at(taste, place), place.leans, place.worn) if taste.is_tuned(state.part) else ()
+        return _pitch_bias(chord_at(taste, place), place.leans, place.worn) if place.is_tuned else ()
     if first in PART:
-        return tuple((PART[part], OVERDUE * waited**3) for part, waited in place.waits)
+        return tuple((PART[slot], OVERDUE * waited**3) for slot, waited in place.waits)
     space = taste.leave_space * min(1.0, place.onsets / BUSY)
     tilt = max(-1.0, min(taste.density, _spare(taste, place)) - 2 * space)
     return _density_bias(tilt, max(state.position, 0), state.bar_length) if tilt and _is_next(ranges) else ()
@@ -187,7 +188,7 @@ def _density_bias(tilt: float, position: int, bar_length: int) -> Bias:
         return -slope * tilt * min(steps, STEPS_PER_QUARTER) / STEPS_PER_QUARTER
 
     positions = tuple((POSITION[at], later(at - position)) for at in range(position, bar_length))
-    joining = tuple((PART[part], STACK_OFFSET * tilt) for part in range(PARTS))
+    joining = tuple((PART[slot], STACK_OFFSET * tilt) for slot in range(PARTS))
     return (*positions, *joining, (BAR[0], later(bar_length - position)))
 
 

@@ -3,7 +3,6 @@
 Knows no transcript and no wire: it is told of changes and tells of them, several at once where nobody could listen.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from music.time import Tick
@@ -16,18 +15,16 @@ class TokenStream:
 
     tokens: list[int] = field(default_factory=list)
     first_tick: Tick = Tick(0)  # of the first bar
+    parts: tuple[int, ...] = ()  # as the network numbers them
     _told: int = 0  # so many of them the listener knows as they are
     _believed: int = 0  # so many it believes there to be
     _changes: int = 0  # since it was told
 
     def follow(self, message: Tokens) -> None:
-        self.change(message.position, message.tokens, Tick(message.first_tick))
-
-    def change(self, position: int, tokens: Sequence[int], first_tick: Tick) -> None:
-        """All from `position` on is void; `tokens` follow."""
-        self.tokens[position:] = tokens
-        self.first_tick = first_tick
-        self._told = min(self._told, position)
+        """All from its position on is void; its tokens follow."""
+        self.tokens[message.position :] = message.tokens
+        self.first_tick, self.parts = Tick(message.first_tick), message.parts
+        self._told = min(self._told, message.position)
         self._changes += 1
 
     def take(self) -> Tokens | None:
@@ -39,6 +36,7 @@ class TokenStream:
             position=self._told,
             tokens=tuple(self.tokens[self._told :]),
             first_tick=self.first_tick,
+            parts=self.parts,
             merged=max(0, self._changes - 1),
         )
         self._told = self._believed = len(self.tokens)

@@ -1,9 +1,10 @@
-"""The tokens that a network sees which plays with others, in the words of notes and bars.
+"""The tokens that a network sees which plays with others, in the words of notes and bars, parts by their numbers.
 
 Knows neither time nor why a note is written: that is the scribe's.
 """
 
 from bisect import bisect_left
+from dataclasses import replace
 from itertools import accumulate
 
 from model.tokens.codec import Encoder, Header
@@ -22,13 +23,14 @@ class Transcript(Tape[State]):
     def __init__(self, header: Header) -> None:
         self._meters = MeterMap([MeterChange(Tick(0), header.meter)])
         tokens = header.tokens()
-        self._header = len(tokens)
+        self.header = header
+        self._first = len(tokens)
         super().__init__(tokens, list(accumulate(tokens, advance, initial=State()))[1:], advance)
 
     @property
     def first_step(self) -> int:
         """Where the first bar begins; nothing can be written before it."""
-        return self._states[self._header - 1].bar_start
+        return self._states[self._first - 1].bar_start
 
     @property
     def bar_steps(self) -> int:
@@ -50,11 +52,11 @@ class Transcript(Tape[State]):
         self._extend(self._encoder().seek(step))
 
     def write(self, note: Note) -> None:
-        self._extend(self._encoder().note(note))
+        self._extend(self._encoder().note(self._in_slot(note)))
 
     def write_onset(self, note: Note) -> None:
         """All of the note but its duration."""
-        self._extend(self._encoder().onset(note))
+        self._extend(self._encoder().onset(self._in_slot(note)))
 
     def bars_until(self, step: int) -> int:
         """How many bars `seek` would write."""
@@ -79,11 +81,14 @@ class Transcript(Tape[State]):
 
     def restart(self, step: int) -> None:
         """Only the header, and the first bar will be the one that holds `step`: absolute steps stay true."""
-        self.rewind_to_index(self._header)
+        self.rewind_to_index(self._first)
         self._states[-1] = self.state._replace(bar_start=step - step % self.bar_steps)
 
     def _index(self, step: int) -> int:
-        return bisect_left(self._states, step, lo=self._header, key=lambda state: state.step)
+        return bisect_left(self._states, step, lo=self._first, key=lambda state: state.step)
+
+    def _in_slot(self, note: Note) -> Note:
+        return replace(note, part=self.header.slot_of(note.part))
 
     def _encoder(self) -> Encoder:
         return Encoder(self._meters, self.state)

@@ -17,6 +17,7 @@ from model.tokens.vocabulary import (
     METER,
     METERS,
     PART,
+    PARTS,
     PITCH,
     POSITION,
     PROGRAM,
@@ -40,9 +41,13 @@ from music.time import Meter, MeterChange, MeterMap, Tempo, Tick
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What is known of a piece before its first bar."""
+    """What is known of a piece before its first bar.
+
+    At one onset parts are written in the order of their slots, and so each is drawn behind those before it.
+    """
 
     programs: Mapping[int, int]  # part -> program
+    order: tuple[int, ...] = ()  # the part in each slot, all of them; (): a part's slot is its number
     meter: Meter = field(default_factory=Meter)
     bpm: float = 120.0
     style: str | None = None
@@ -52,12 +57,24 @@ class Header:
             raise BadSetting("expected at least one part in the header, got none")
         if self.style is not None and self.style not in STYLES:
             raise BadSetting(f"expected a style of {', '.join(STYLES)}, got {self.style!r}")
+        if self.order and sorted(self.order) != sorted(self.programs):
+            raise BadSetting(f"expected an order of parts {sorted(self.programs)}, got {self.order}")
+
+    def slot_of(self, part: int) -> int:
+        return self.order.index(part) if self.order else part
+
+    def part_of(self, slot: int) -> int:
+        return self.order[slot] if self.order else slot
+
+    def slots_of(self, parts: int) -> int:
+        """Bit i: slot i, of the parts of which bit i is part i; any others are left out."""
+        return sum(1 << slot for slot, part in enumerate(self.order or range(PARTS)) if parts >> part & 1)
 
     def tokens(self) -> list[int]:
         style = [] if self.style is None else [STYLE[STYLES.index(self.style)]]
         opening = [BEGIN[0], *style, METER[meter_index(self.meter)], TEMPO[tempo_index(self.bpm)]]
-        for part, program in sorted(self.programs.items()):
-            opening += [PART[part], PROGRAM[program]]
+        for slot, program in sorted((self.slot_of(part), program) for part, program in self.programs.items()):
+            opening += [PART[slot], PROGRAM[program]]
         return opening
 
 

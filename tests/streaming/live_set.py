@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -30,10 +30,16 @@ class FakeEngine:
     """Draws by dice, and insists that every step is legal."""
 
     def __init__(
-        self, seed: int = 0, ticks_per_token: int = 0, capacity: int = 1_000_000, expects_human: float = 0.0
+        self,
+        seed: int = 0,
+        ticks_per_token: int = 0,
+        capacity: int = 1_000_000,
+        expects_human: float = 0.0,
+        human: int = 1,
     ) -> None:
         self.seed = seed
-        self.expects_human = expects_human  # how often it says that part 0 is next, where it might be
+        self.expects_human = expects_human  # how often it says that a human is next, where it might be
+        self.human = human  # the first human's slot
         self._dice = random.Random(seed)
         self._human_dice = random.Random(seed)
         self.tokens: list[int] = []
@@ -66,8 +72,10 @@ class FakeEngine:
     def _draw(self, draw: Draw) -> int:
         self.draws += 1
         who = draw.allowed
-        if who[0][0] == PART[0] and len(who) > 1:
-            who = who[:1] if self._human_dice.random() < self.expects_human else who[1:]
+        humans = tuple(each for each in who if each[0] in PART and each[0] >= PART[self.human])
+        if humans and len(who) > len(humans):
+            is_expected = self._human_dice.random() < self.expects_human
+            who = humans if is_expected else tuple(each for each in who if each not in humans)
         first, stop = self._dice.choice(who) if len(who) > 1 else who[0]
         token = self._dice.randrange(first, stop) if stop - first > 1 else first
         assert is_allowed(self._states[-1], token)
@@ -214,7 +222,8 @@ class LiveSet:
             return False
         if self.relief_engine is None:
             assert isinstance(self.engine, FakeEngine)
-            self.relief_engine = FakeEngine(self.engine.seed, self.engine.ticks_per_token, self.engine.capacity)
+            old = self.engine
+            self.relief_engine = FakeEngine(old.seed, old.ticks_per_token, old.capacity, human=old.human)
         assert len(step.append) <= 64
         assert self.relief_engine.run(step) == ()
         if self.session.accept_relief(self.now):
@@ -246,7 +255,7 @@ def live_set(
     expects_human: float = 0.0,
 ) -> LiveSet:
     listener = Listener(frozenset(player.part for player in start.machine))
-    engine = FakeEngine(seed, ticks_per_token, capacity, expects_human)
+    engine = FakeEngine(seed, ticks_per_token, capacity, expects_human, human=len(start.machine))
     return LiveSet(Session(start, capacity=capacity), engine, listener)
 
 
@@ -312,7 +321,8 @@ def fresh_encoding(header: Header, notes: Iterable[Note], first: int | None = No
     state = State()
     for token in tokens:
         state = checked_advance(state, token)
-    ordered = sorted(notes, key=lambda note: (step_of(note.onset), note.part, note.pitch))
+    in_slots = (replace(note, part=header.slot_of(note.part)) for note in notes)
+    ordered = sorted(in_slots, key=lambda note: (step_of(note.onset), note.part, note.pitch))
     if first is None:
         first = step_of(ordered[0].onset) if ordered else 0
     encoder = Encoder(

@@ -31,16 +31,16 @@ def blocks(tokens: Drawn) -> list[Block]:
     return [next(block for block in BLOCKS if token in block) for token in tokens]
 
 
-def drawn_at_once(start: Start, part: int) -> list[Drawn]:
-    """By each call until one wanted that part, when the human has just played: else the first token that may be."""
+def drawn_at_once(start: Start, slot: int) -> list[Drawn]:
+    """By each call until one wanted that slot, when the human has just played: else the first token that may be."""
     session, found = Session(start, capacity=1024), list[Drawn]()
     session.receive(NoteOn(Tick(0), 0, 60, 80), Tick(0))
 
     def pick(draw: Draw) -> int:
         starts = [first for first, _ in draw.allowed]
-        return PART[part] if PART[part] in starts else next((each for each in starts if each in POSITION), starts[0])
+        return PART[slot] if PART[slot] in starts else next((each for each in starts if each in POSITION), starts[0])
 
-    while not any(PART[part] in drawn for drawn in found):
+    while not any(PART[slot] in drawn for drawn in found):
         step = session.poll(Tick(0))
         assert step is not None
         found.append(chain(step.draw, pick))
@@ -49,25 +49,28 @@ def drawn_at_once(start: Start, part: int) -> list[Drawn]:
 
 
 def test_a_whole_note_is_drawn_at_once() -> None:
-    for part in (1, 2):
-        assert blocks(drawn_at_once(Start(mode="duet", machine=MACHINE), part)[-1]) == list(BLOCKS)
+    for slot in (0, 1):
+        assert blocks(drawn_at_once(Start(mode="duet", machine=MACHINE), slot)[-1]) == list(BLOCKS)
 
 
 def test_behind_the_part_of_a_human_nothing_is_drawn() -> None:
-    assert blocks(drawn_at_once(Start(mode="duet", machine=MACHINE), 0)[-1]) == [POSITION, PART]
+    assert blocks(drawn_at_once(Start(mode="duet", machine=MACHINE), 2)[-1])[-1] == PART
 
 
 @pytest.mark.parametrize(
     "start", [Start(mode="duet", chords="C | G"), Start(mode="duet", repetition_guard=2, prompt=BAR_BEFORE)]
 )
 def test_where_the_pitch_depends_on_the_position_it_waits_for_it(start: Start) -> None:
-    assert blocks(drawn_at_once(start, 1)[-1]) == [POSITION, PART]
+    assert blocks(drawn_at_once(start, 0)[-1]) == [POSITION, PART]
 
 
 @pytest.mark.parametrize("mode", get_args(Mode))
 def test_a_set_is_the_same_whether_notes_are_drawn_at_once_or_token_by_token(mode: Mode) -> None:
     start = Start(mode=mode, machine=MACHINE, trade_bars=1, density=0.5)
-    sets = [live_set(start, seed=4), LiveSet(Session(start, capacity=10**6), Hesitant(4), live_set(start).listener)]
+    sets = [
+        live_set(start, seed=4),
+        LiveSet(Session(start, capacity=10**6), Hesitant(4, human=2), live_set(start).listener),
+    ]
     heard = []
     for each in sets:
         each.play(steady(0, 4 * 1920), until=16 * 1920)

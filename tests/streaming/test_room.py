@@ -31,6 +31,9 @@ def test_there_is_room_for_those_who_have_played_in_the_last_two_bars() -> None:
     assert not room.is_shared(Tick(101 + 2 * BAR), BAR)
 
 
+HUMAN = 1  # behind the machine's slot
+
+
 class Leaver:
     """An engine that always says that the human plays next, where it may, and else takes the first token allowed."""
 
@@ -51,9 +54,9 @@ class Leaver:
 
     def _token(self, draw: Draw) -> int:
         starts = [start for start, _ in draw.allowed]
-        if PART[0] in starts:
+        if PART[HUMAN] in starts:
             self.left.append(self._position)
-            return PART[0]
+            return PART[HUMAN]
         positions = [start for start in starts if start in POSITION]
         if positions:
             self._position = positions[0] - POSITION.start

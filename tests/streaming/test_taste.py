@@ -100,7 +100,7 @@ def test_between_beats_a_chord_may_pass_through_its_key() -> None:
 
 def test_chords_are_followed_from_the_human() -> None:
     taste = Taste.of(Start(chords="follow"))
-    place = Place(bar=0, position=0, bar_length=192, heard=frozenset({0, 4, 7}))
+    place = Place(bar=0, position=0, bar_length=192, is_tuned=True, heard=frozenset({0, 4, 7}))
     assert chord_at(taste, place) == frozenset({0, 4, 7})
     state = State(last=POSITION, bars=1, header_parts=2, part=1)
     offsets = dict(bias(taste, place, state, ((PITCH.start, PITCH.stop),)))
@@ -110,7 +110,7 @@ def test_chords_are_followed_from_the_human() -> None:
 
 def test_the_key_that_the_human_plays_in_is_leaned_to_where_none_is_asked_for() -> None:
     d_major = tuple(8 * (pitch_class in Key.parse("D major").pitch_classes) for pitch_class in range(12))
-    place = replace(PLACE, leans=(d_major, (0,) * 12))
+    place = replace(PLACE, is_tuned=True, leans=(d_major, (0,) * 12))
     state = State(last=PART, bars=1, header_parts=2, part=1)
     taste = Taste.of(Start())
     offsets = dict(bias(taste, place, state, ((PITCH.start, PITCH.stop),)))

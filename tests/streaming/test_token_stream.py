@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from model.tokens.codec import decode, step_of
 from model.tokens.vocabulary import TICKS_PER_STEP
 from music.events import NoteOn
-from music.time import Tick
-from streaming.messages import Start
+from streaming.messages import Start, Tokens
 from streaming.token_stream import TokenStream
 from tests.streaming.live_set import Arrival, LiveSet, live_set, playing, scribe_of
 from tests.streaming.test_modes import steady
@@ -21,12 +20,14 @@ def test_however_many_changes_come_as_one_the_listener_ends_with_the_same_tokens
 ) -> None:
     speaker, listener, merged, heard = TokenStream(), TokenStream(), 0, 0
     for position, tokens, is_heard in [*moves, (0, [1], True)]:
-        speaker.change(min(position, len(speaker.tokens)), tokens, Tick(position))
+        at, parts = min(position, len(speaker.tokens)), (position % 16,)
+        speaker.follow(Tokens(position=at, tokens=tuple(tokens), first_tick=position, parts=parts))
         if is_heard and (message := speaker.take()):
             listener.follow(message)
             merged += message.merged
             heard += 1
-            assert (listener.tokens, listener.first_tick) == (speaker.tokens, speaker.first_tick)
+            assert listener.tokens == speaker.tokens
+            assert (listener.first_tick, listener.parts) == (speaker.first_tick, speaker.parts)
     assert merged + heard <= len(moves) + 1
     assert speaker.take() is None
 
@@ -48,7 +49,7 @@ def test_a_listener_rebuilds_the_notes_that_the_plan_told() -> None:
     stream, rewinds = followed(played, steady(0, 16 * 480), 60_000, every=7)
     assert rewinds > 5
     score = decode(stream.tokens)
-    said = {(n.onset + stream.first_tick, n.pitch, n.part) for n in score.notes}
+    said = {(n.onset + stream.first_tick, n.pitch, stream.parts[n.part]) for n in score.notes}
     planned = {(step_of(n.onset) * TICKS_PER_STEP, n.pitch, n.part) for n in played.listener.sounded()}
     struck = {(e.tick, e.pitch, e.part) for _, e in steady(0, 16 * 480) if isinstance(e, NoteOn)}
     assert len(planned) > 20

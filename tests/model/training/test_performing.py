@@ -56,7 +56,8 @@ def test_a_performance_stands_between_two_ends() -> None:
 def test_a_performance_begins_with_its_first_key() -> None:
     made = piece("train")
     late = replace(made, notes=made.notes + np.array([4800, 0, 0, 0, 0], np.int32))
-    assert np.array_equal(*performances(Corpus((made, late))))
+    first, second = performances(Corpus((made, late)))
+    assert np.array_equal(first, second)
 
 
 def test_transposing_moves_keys_and_nothing_else() -> None:
