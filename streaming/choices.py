@@ -23,7 +23,7 @@ from streaming.taste import ANY, DRUMS, Bias, Place, Taste, bias, pitches, veloc
 from streaming.turns import Turn
 
 THIN = 1.0  # so much less density where the engine cannot keep up
-LONGEST_WAIT: Final = 4.0  # bars that a part of several may rest
+LONGEST_WAIT: Final = 4.0  # bars that a part of the machine's may rest
 DRUMS_WAIT: Final = 1.0  # the same of drums: 2 % of a drummer's bars in held-out music are empty, of others' 20 %
 LONGEST_REST: Final = 2  # bars without an onset of anybody: a network that has rested goes on resting
 MOST_AT_ONCE = 5  # notes of one part: of its onsets in held-out music 0.04 % have more, of a drummer's 0.4 %
@@ -153,7 +153,8 @@ def key_of(settings: Settings, lines: Sequence[Line]) -> Key:
 def _players(scene: Scene, machine: int) -> int:
     """Whose note may come next: the humans' too, where they may play and none of the machine's is overdue."""
     is_free = scene.settings.mode in TOGETHER and scene.turn.opens_by is None and scene.turn.close is None
-    if not (machine and is_free and scene.is_shared):
+    is_overdue = max(scene.earliest, scene.state.step) >= _returns_by(scene)
+    if is_overdue or not (machine and is_free and scene.is_shared):
         return machine
     return machine | mask_of(scene.settings.human)
 
@@ -175,13 +176,20 @@ def _latest(scene: Scene) -> int:
     if scene.is_last_chord:
         return state.bar_start
     by = _rests_to(scene) if turn.opens_by is None else turn.opens_by // TICKS_PER_STEP
-    return max(scene.earliest, by, state.step + 1)
+    return max(scene.earliest, min(by, _returns_by(scene)), state.step + 1)
 
 
 def _rests_to(scene: Scene) -> int:
     """The grid step by which somebody should play again."""
     last = scene.lines[-1].step if scene.lines else 0
     return max(last, scene.turn.begin // TICKS_PER_STEP) + LONGEST_REST * scene.state.bar_length
+
+
+def _returns_by(scene: Scene) -> int:
+    """The grid step by which the machine should, however much the humans play: else it seems to be gone."""
+    machine, begin = scene.settings.machine, scene.turn.begin // TICKS_PER_STEP
+    last = next((line.step for line in reversed(scene.lines) if machine >> line.part & 1), begin)
+    return max(last, begin) + round(LONGEST_WAIT * scene.state.bar_length)
 
 
 def _place(scene: Scene) -> Place:

@@ -198,6 +198,14 @@ def test_nobody_rests_for_longer_than_two_bars_while_the_music_is_the_machines(m
     assert len(onsets) <= 7
 
 
+@pytest.mark.parametrize("mode", ["duet", "accompany", "continue"])
+def test_the_machine_comes_back_within_four_bars_however_much_the_human_is_expected_to_play(mode: Mode) -> None:
+    live = live_set(Start(mode=mode), seed=3, expects_human=1.0)
+    live.play(steady(0, 20 * BAR), until=20 * BAR)
+    onsets = [0, *sorted({note.onset for note in live.listener.sounded()}), 20 * BAR]
+    assert all(later - before <= 4 * BAR + 120 for before, later in pairwise(onsets))
+
+
 def test_a_continuation_begins_by_itself_after_its_prompt_and_goes_on() -> None:
     played = live_set(Start(mode="continue", prompt=prompt(bars=3)), seed=3)
     played.play([], until=12 * BAR)
