@@ -24,6 +24,7 @@ from streaming.turns import Turn
 
 THIN = 1.0  # so much less density where the engine cannot keep up
 LONGEST_WAIT: Final = 4.0  # bars that a part of the machine's may rest
+ACCOMPANIST_WAIT: Final = 1.0  # the same of an accompanist, whatever it plays
 DRUMS_WAIT: Final = 1.0  # the same of drums: 2 % of a drummer's bars in held-out music are empty, of others' 20 %
 LONGEST_REST: Final = 2  # bars without an onset of anybody: a network that has rested goes on resting
 MOST_AT_ONCE = 5  # notes of one part: of its onsets in held-out music 0.04 % have more, of a drummer's 0.4 %
@@ -187,9 +188,15 @@ def _rests_to(scene: Scene) -> int:
 
 def _returns_by(scene: Scene) -> int:
     """The grid step by which the machine should, however much the humans play: else it seems to be gone."""
-    machine, begin = scene.settings.machine, scene.turn.begin // TICKS_PER_STEP
-    last = next((line.step for line in reversed(scene.lines) if machine >> line.part & 1), begin)
-    return max(last, begin) + round(LONGEST_WAIT * scene.state.bar_length)
+    bar, since = scene.state.bar_length, None
+    for line in reversed(scene.lines):
+        if since is not None and since - line.step > LONGEST_REST * bar:
+            break  # behind a pause of all of them the music begins anew
+        since = line.step
+        if scene.settings.machine >> line.part & 1:
+            break
+    longest = ACCOMPANIST_WAIT if scene.settings.mode == "accompany" else LONGEST_WAIT
+    return max(since or 0, scene.turn.begin // TICKS_PER_STEP) + round(longest * bar)
 
 
 def _place(scene: Scene) -> Place:

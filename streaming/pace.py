@@ -11,7 +11,7 @@ from typing import Final
 from music.time import TICKS_PER_QUARTER, Tick
 
 LONGEST_LEAD: Final = TICKS_PER_QUARTER
-SHORT_PLAN: Final = TICKS_PER_QUARTER  # never shorter than this beyond what is promised
+SHORT_PLAN: Final = TICKS_PER_QUARTER // 4  # never shorter than this beyond what is promised
 RECOVERY: Final = 8  # notes in time, one after another, that lead up by one step
 
 

@@ -198,12 +198,22 @@ def test_nobody_rests_for_longer_than_two_bars_while_the_music_is_the_machines(m
     assert len(onsets) <= 7
 
 
-@pytest.mark.parametrize("mode", ["duet", "accompany", "continue"])
-def test_the_machine_comes_back_within_four_bars_however_much_the_human_is_expected_to_play(mode: Mode) -> None:
-    live = live_set(Start(mode=mode), seed=3, expects_human=1.0)
-    live.play(steady(0, 20 * BAR), until=20 * BAR)
-    onsets = [0, *sorted({note.onset for note in live.listener.sounded()}), 20 * BAR]
-    assert all(later - before <= 4 * BAR + 120 for before, later in pairwise(onsets))
+@pytest.mark.parametrize(("mode", "bars"), [("duet", 4), ("accompany", 1), ("continue", 4)])
+@pytest.mark.parametrize("expected", [0.0, 1.0])
+def test_the_machine_is_soon_back_however_much_the_human_is_expected_to_play(
+    mode: Mode, bars: int, expected: float
+) -> None:
+    live = live_set(Start(mode=mode), seed=2, expects_human=expected)
+    live.play(steady(7 * BAR, 27 * BAR), until=27 * BAR)
+    onsets = [7 * BAR, *sorted({note.onset for note in live.listener.sounded()} - set(range(7 * BAR))), 27 * BAR]
+    assert all(later - before <= bars * BAR + 120 for before, later in pairwise(onsets))
+
+
+def test_who_begins_late_is_not_answered_at_once_but_as_music_has_it() -> None:
+    live = live_set(Start(mode="duet"), seed=2)
+    live.play(steady(9 * BAR, 13 * BAR), until=13 * BAR)
+    first = min(note.onset for note in live.listener.sounded())
+    assert 9 * BAR + 100 < first <= 13 * BAR
 
 
 def test_a_continuation_begins_by_itself_after_its_prompt_and_goes_on() -> None:
