@@ -244,7 +244,7 @@ def train(
     ] = None,
     length: Annotated[int, typer.Option(min=64, help="Tokens in a training example.")] = 1024,
     batch: Annotated[int | None, typer.Option(min=1, help="Examples in a step; as suits the device.")] = None,
-    rates: Annotated[float, typer.Option(min=0.001, help="Factor on the learning rates; less than 1 suits --from.")] = 1.0,
+    rates: Annotated[float, typer.Option(min=0.001, help="Factor on the learning rates; less for --from.")] = 1.0,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads to use; all if not said.")] = None,
     seed: Seed = 0,
     ship: Annotated[str | None, typer.Option(help="At the end, write the best weights under this name.")] = None,
@@ -255,7 +255,8 @@ def train(
     run_folder = folder or CACHE / (preset or PRESET)
     train_preset(
         preset, minutes, required_corpus(corpus), run_folder,
-        start=start, sharing=sharing, segmentation=segmentation, length=length, batch=batch, rates=rates, threads=threads, seed=seed,
+        start=start, sharing=sharing, segmentation=segmentation,
+        length=length, batch=batch, rates=rates, threads=threads, seed=seed,
     )  # fmt: skip
     if ship:
         ship_weights(run_folder, ship)
