@@ -9,7 +9,7 @@ from model.engine.work import Drawn, Step
 from music.time import Tick
 from streaming.foresight import Foresight
 from streaming.messages import Tokens
-from streaming.pace import Pace
+from streaming.pace import SHORT_PLAN, Pace
 from streaming.plan import LivePlan
 from streaming.scribe import Line
 from streaming.settings import Settings
@@ -42,8 +42,8 @@ class Performer(ABC):
         return self._spare(now) > 0
 
     def is_pressed(self, now: Tick) -> bool:
-        """What is decided reaches less than a beat beyond what is promised."""
-        return self._spare(now) < self.settings.beat
+        """What is decided reaches less far beyond what is promised than it should where humans play."""
+        return self._spare(now) < SHORT_PLAN
 
     def _spare(self, now: Tick) -> int:
         """So many ticks are decided beyond those that are promised next."""
