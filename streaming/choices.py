@@ -49,6 +49,7 @@ class Scene:
     throw: int = 0
     is_placed: bool = True  # the state's position is where the note will be, not one of several
     leans: tuple[Classes, Classes] | None = None  # the humans' last notes, and those of them that sound
+    returns_by: int = 0  # the grid step by which the machine should play, however much the humans do
 
     @property
     def taste(self) -> Taste:
@@ -76,7 +77,7 @@ def draw(scene: Scene) -> Draw:
         scene = replace(scene, settings=replace(scene.settings, taste=taste))
     if scene.taste.is_leaning and not scene.taste.chart:
         scene = replace(scene, leans=_leans(scene))
-    return replace(_drawn(scene), throw=scene.throw)
+    return replace(_drawn(replace(scene, returns_by=_returns_by(scene))), throw=scene.throw)
 
 
 def _drawn(scene: Scene) -> Draw:
@@ -154,7 +155,7 @@ def key_of(settings: Settings, lines: Sequence[Line]) -> Key:
 def _players(scene: Scene, machine: int) -> int:
     """Whose note may come next: the humans' too, where they may play and none of the machine's is overdue."""
     is_free = scene.settings.mode in TOGETHER and scene.turn.opens_by is None and scene.turn.close is None
-    is_overdue = max(scene.earliest, scene.state.step) >= _returns_by(scene)
+    is_overdue = max(scene.earliest, scene.state.step) >= scene.returns_by
     if is_overdue or not (machine and is_free and scene.is_shared):
         return machine
     return machine | mask_of(scene.settings.human)
@@ -177,7 +178,7 @@ def _latest(scene: Scene) -> int:
     if scene.is_last_chord:
         return state.bar_start
     by = _rests_to(scene) if turn.opens_by is None else turn.opens_by // TICKS_PER_STEP
-    return max(scene.earliest, min(by, _returns_by(scene)), state.step + 1)
+    return max(scene.earliest, min(by, scene.returns_by), state.step + 1)
 
 
 def _rests_to(scene: Scene) -> int:
@@ -187,7 +188,7 @@ def _rests_to(scene: Scene) -> int:
 
 
 def _returns_by(scene: Scene) -> int:
-    """The grid step by which the machine should, however much the humans play: else it seems to be gone."""
+    """A machine that is silent for longer seems to be gone."""
     bar, since = scene.state.bar_length, None
     for line in reversed(scene.lines):
         if since is not None and since - line.step > LONGEST_REST * bar:

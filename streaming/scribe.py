@@ -36,9 +36,9 @@ class Line:
         self.step = step_of(self.onset if self.heard is None else self.heard)
         self.key = self.step, self.part, self.pitch
 
-    def put(self, slot: int) -> None:
-        """Into the order of a transcript in which its part has this slot."""
-        self.key = self.step, slot, self.pitch
+    def put(self, header: Header) -> None:
+        """Into the order of a transcript behind that header."""
+        self.key = self.step, header.slot_of(self.part), self.pitch
 
     @classmethod
     def of(cls, note: Note) -> "Line":
@@ -94,7 +94,7 @@ class Scribe:
         first = self.transcript.first_step
         self.transcript = Transcript(header)
         for line in self._lines:
-            line.put(header.slot_of(line.part))
+            line.put(header)
         self._lines.sort(key=lambda line: line.key)
         self._written, self._stale = 0, set()
         self.transcript.restart(first)
@@ -125,7 +125,7 @@ class Scribe:
 
     def add(self, line: Line) -> None:
         """A line that the transcript may already have passed; it takes the place of one on the same key and step."""
-        line.put(self.transcript.header.slot_of(line.part))
+        line.put(self.transcript.header)
         if line.is_held:
             self._held.append(line)
         if not self._lines:
@@ -253,7 +253,7 @@ class Scribe:
 
     def _line(self, note: Note) -> Line:
         line = Line.of(note)
-        line.put(self.transcript.header.slot_of(note.part))
+        line.put(self.transcript.header)
         return line
 
     def _index(self, key: tuple[int, int, int]) -> int:

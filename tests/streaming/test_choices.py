@@ -54,7 +54,7 @@ def test_a_whole_note_is_drawn_at_once() -> None:
 
 
 def test_behind_the_part_of_a_human_nothing_is_drawn() -> None:
-    assert blocks(drawn_at_once(Start(mode="duet", machine=MACHINE), 2)[-1])[-1] == PART
+    assert blocks(drawn_at_once(Start(mode="duet", machine=MACHINE), 2)[-1]) == [PART]
 
 
 @pytest.mark.parametrize(

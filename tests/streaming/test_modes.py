@@ -205,7 +205,7 @@ def test_the_machine_is_soon_back_however_much_the_human_is_expected_to_play(
 ) -> None:
     live = live_set(Start(mode=mode), seed=2, expects_human=expected)
     live.play(steady(7 * BAR, 27 * BAR), until=27 * BAR)
-    onsets = [7 * BAR, *sorted({note.onset for note in live.listener.sounded()} - set(range(7 * BAR))), 27 * BAR]
+    onsets = [7 * BAR, *sorted(note.onset for note in live.listener.sounded() if note.onset > 7 * BAR), 27 * BAR]
     assert all(later - before <= bars * BAR + 120 for before, later in pairwise(onsets))
 
 
