@@ -17,6 +17,8 @@ struct FloatCache {
 
 // f32: keys as [block][dimension][16 tokens], values as [token][dimension].
 struct CacheF32 : FloatCache {
+    static constexpr Format format = Format::f32;
+
     template <int B, int N>  // B blocks
     static void score(const void* keys, int block, int size, const Asked<N>& asked, Floats (&sums)[B][N][kVectors]) {
         const float* k = static_cast<const float*>(keys) + static_cast<size_t>(block) * kBlock * size;
@@ -42,6 +44,8 @@ struct CacheF32 : FloatCache {
 
 // bf16: keys as [block][pair of dimensions][16 tokens][2], values as [pair of tokens][dimension][2].
 struct CacheBf16 : FloatCache {
+    static constexpr Format format = Format::bf16;
+
     // W vectors of pairs from `p` on, weighed by two factors for each of N rows.
     template <int N, int W, class Factor>
     static void add_pair(const uint16_t* p, Factor factor, Floats (&sums)[N][W]) {
@@ -74,6 +78,8 @@ struct CacheBf16 : FloatCache {
 // int8: keys as [block][16 scales | quad of dimensions][16 tokens][4], values as [block][16 scales | quad of tokens][dimension][4].
 // Queries and shares are rounded too, so that all products are those of whole numbers.
 struct CacheInt8 {
+    static constexpr Format format = Format::int8;
+
     template <int N>
     struct Asked {
         Asked(const Query* queries, int size) {
@@ -217,6 +223,9 @@ void score_blocks(const Span& span, int s, int block, const typename Cache::temp
     for (auto& each : sums)
         for (auto& row : each)
             for (auto& sum : row) sum = broadcast(0);
+    const size_t bytes = cache_block_bytes(Cache::format, size);
+    const uint8_t* values = static_cast<const uint8_t*>(span.values) + block * bytes;
+    for (size_t i = 0; i < B * bytes; i += kLine) fetch(values + i);  // they are next, and from a store of their own
     Cache::score(span.keys, block, size, asked, sums);
     for (int b = 0; b < B; b++)
         for (int i = 0; i < N; i++) {

@@ -9,6 +9,8 @@
 
 constexpr int kBlock = 16;
 constexpr int kGroup = 64;  // int8 weights and activations share a scale in groups of so many columns
+constexpr size_t kHead = 2 * kBlock * sizeof(float);  // of an int8 group: its rows' scales, and where their sums begin
+constexpr size_t kGroupBytes = kHead + kGroup * kBlock;
 constexpr int kTile = 4;    // the most rows, or queries, that one pass over a block serves
 constexpr int kSpans = 2;
 constexpr int kMostHeadSize = 256;
@@ -72,6 +74,15 @@ struct Kernels {
 };
 
 extern const Kernels plain_kernels, avx2_kernels, avx512_kernels, amx_kernels, neon_kernels;
+
+constexpr size_t kLine = 64;  // bytes that memory gives at once
+
+// Asks for the line that `p` is in, before it is needed; `p` may point anywhere.
+inline void fetch([[maybe_unused]] const void* p) {
+#ifdef __GNUC__
+    __builtin_prefetch(p);
+#endif
+}
 
 inline uint16_t to_bf16(float x) {  // to nearest, ties to even
     uint32_t bits;

@@ -20,7 +20,6 @@ namespace {
 constexpr int kLeastRows = 5;  // four are one tile of AVX-512's, and as fast
 constexpr int kTileRows = 16;
 constexpr int kAtOnce = 4;  // groups whose products are made side by side
-constexpr size_t kHead = 2 * kBlock * sizeof(float), kGroupBytes = kHead + kGroup * kBlock;
 
 struct alignas(64) TileShapes {
     uint8_t palette = 1, start_row = 0, reserved[14] = {};
@@ -47,8 +46,8 @@ WITH_TILES inline void products(const uint8_t* x, size_t columns, const uint8_t*
     _tile_loadd(W, w + SUM * kGroupBytes + kHead, 4 * kBlock); \
     _tile_dpbusd(SUM, X, W)
 
-    for (size_t ahead = 0; ahead < groups * kGroupBytes; ahead += 64)
-        _mm_prefetch(reinterpret_cast<const char*>(w + kAtOnce * kGroupBytes + ahead), _MM_HINT_T0);
+    for (size_t ahead = 0; ahead < groups * kGroupBytes; ahead += kLine)
+        fetch(w + kAtOnce * kGroupBytes + ahead);
     PRODUCT(0, 4, 6);
     if (groups > 1) { PRODUCT(1, 5, 7); }
     if (groups > 2) { PRODUCT(2, 4, 6); }

@@ -3,6 +3,7 @@
 
 constexpr int kVectors = kBlock / kLanes;  // of a block's 16 rows or tokens
 constexpr int kSums = kLanes == 16 ? 16 : 8;  // side by side in registers; AVX-512 has twice as many
+constexpr size_t kAhead = 8 * kGroupBytes;    // from the weights in use to those that are asked for
 constexpr float kLowest = -1e30f;          // the score of a key that is not seen
 
 inline float sum(Floats a) {
@@ -10,12 +11,6 @@ inline float sum(Floats a) {
     store(v, a);
     for (float x : v) total += x;
     return total;
-}
-
-inline float largest(Floats a) {
-    float v[kLanes];
-    store(v, a);
-    return *std::max_element(v, v + kLanes);
 }
 
 // e**x to about 1e-7 of itself, for x <= 87; below -87 as at -87 (Cephes' polynomial).
@@ -80,7 +75,9 @@ void block_int8(const Packed& m, const uint8_t* data, const Activations& in, con
     for (int g = 0; g < groups; g++) {
         const float* scales = reinterpret_cast<const float*>(data);
         const int32_t* begin = reinterpret_cast<const int32_t*>(data) + kBlock;
-        data += 2 * kBlock * sizeof(float);
+        fetch(data + kAhead);
+        fetch(data + kAhead + kLine);
+        data += kHead;
         Ints sums[N][kVectors];
         const uint8_t* x[N];
         for (int i = 0; i < N; i++) {
@@ -88,12 +85,14 @@ void block_int8(const Packed& m, const uint8_t* data, const Activations& in, con
             for (int v = 0; v < kVectors; v++) sums[i][v] = load(begin + v * kLanes);
         }
 #pragma GCC unroll 4  // unrolled whole, GCC sums as a tree and runs out of registers
-        for (int k = 0; k < kGroup; k += 4, data += 4 * kBlock)
+        for (int k = 0; k < kGroup; k += 4, data += 4 * kBlock) {
+            fetch(data + kAhead);
             for (int i = 0; i < N; i++) {
                 const Quad four = quad(x[i] + k);
                 for (int v = 0; v < kVectors; v++)
                     sums[i][v] = add_products(sums[i][v], reinterpret_cast<const int8_t*>(data) + 4 * v * kLanes, four);
             }
+        }
         for (int i = 0; i < N; i++) {
             const Floats scale = broadcast(in.scales[static_cast<size_t>(rows[i]) * groups + g]);
             for (int v = 0; v < kVectors; v++)
@@ -133,11 +132,7 @@ float round(const float* x, int n, int top, int bias, uint8_t* to) {
     for (int i = 0; i < n; i += kLanes) most = max(most, magnitude(load(x + i)));
     const float largest_one = largest(most);
     const Floats inverse = broadcast(largest_one > 0 ? static_cast<float>(top) / largest_one : 0);
-    for (int i = 0; i < n; i += kBlock) {
-        float near[kBlock];
-        for (int v = 0; v < kBlock; v += kLanes) store(near + v, nearest(load(x + i + v) * inverse));
-        for (int k = 0; k < kBlock; k++) to[i + k] = static_cast<uint8_t>(static_cast<int32_t>(near[k]) + bias);
-    }
+    for (int i = 0; i < n; i += kLanes) store_bytes(to + i, nearest(load(x + i) * inverse), bias);
     return largest_one / static_cast<float>(top);
 }
 

@@ -21,6 +21,11 @@ inline Floats max(Floats a, Floats b) { return {_mm256_max_ps(a.v, b.v)}; }
 inline Floats fma(Floats a, Floats b, Floats c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 inline Floats nearest(Floats a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 inline Floats magnitude(Floats a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+inline float largest(Floats a) {
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
 
 // a * 2**n, n whole.
 inline Floats scale_by_power(Floats a, Floats n) {
@@ -40,6 +45,14 @@ inline Floats second_of_pairs(const uint16_t* p) {
 inline Ints load(const int32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
 inline Ints all(int32_t x) { return {_mm256_set1_epi32(x)}; }
 inline Floats to_floats(Ints a) { return {_mm256_cvtepi32_ps(a.v)}; }
+
+// The lowest eight bits of whole numbers, `bias` added.
+inline void store_bytes(uint8_t* p, Floats a, int bias) {
+    const __m256i numbers = _mm256_add_epi32(_mm256_cvtps_epi32(a.v), _mm256_set1_epi32(bias));
+    const __m256i lowest = _mm256_shuffle_epi8(numbers, _mm256_set1_epi32(0x0c080400));
+    const __m128i eight = _mm_unpacklo_epi32(_mm256_castsi256_si128(lowest), _mm256_extracti128_si256(lowest, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), eight);
+}
 
 struct Quad { __m256i value; };  // four activations, for every lane
 inline Quad quad(const uint8_t* p) {

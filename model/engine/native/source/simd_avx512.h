@@ -20,6 +20,7 @@ inline Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline Floats fma(Floats a, Floats b, Floats c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline Floats nearest(Floats a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT)}; }
 inline Floats magnitude(Floats a) { return {_mm512_abs_ps(a.v)}; }
+inline float largest(Floats a) { return _mm512_reduce_max_ps(a.v); }
 
 // a * 2**n, n whole.
 inline Floats scale_by_power(Floats a, Floats n) { return {_mm512_scalef_ps(a.v, n.v)}; }
@@ -36,6 +37,12 @@ inline Floats second_of_pairs(const uint16_t* p) {
 inline Ints load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
 inline Ints all(int32_t x) { return {_mm512_set1_epi32(x)}; }
 inline Floats to_floats(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
+
+// The lowest eight bits of whole numbers, `bias` added.
+inline void store_bytes(uint8_t* p, Floats a, int bias) {
+    const __m512i numbers = _mm512_add_epi32(_mm512_cvtps_epi32(a.v), _mm512_set1_epi32(bias));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(numbers));
+}
 
 struct Quad { __m512i value; };  // four activations, for every lane
 inline Quad quad(const uint8_t* p) {

@@ -20,6 +20,7 @@ inline Floats max(Floats a, Floats b) { return {vmaxq_f32(a.v, b.v)}; }
 inline Floats fma(Floats a, Floats b, Floats c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
 inline Floats nearest(Floats a) { return {vrndnq_f32(a.v)}; }
 inline Floats magnitude(Floats a) { return {vabsq_f32(a.v)}; }
+inline float largest(Floats a) { return vmaxvq_f32(a.v); }
 
 // a * 2**n, n whole.
 inline Floats scale_by_power(Floats a, Floats n) {
@@ -36,6 +37,13 @@ inline Floats second_of_pairs(const uint16_t* p) {
 inline Ints load(const int32_t* p) { return {vld1q_s32(p)}; }
 inline Ints all(int32_t x) { return {vdupq_n_s32(x)}; }
 inline Floats to_floats(Ints a) { return {vcvtq_f32_s32(a.v)}; }
+
+// The lowest eight bits of whole numbers, `bias` added.
+inline void store_bytes(uint8_t* p, Floats a, int bias) {
+    const int16x4_t numbers = vmovn_s32(vaddq_s32(vcvtq_s32_f32(a.v), vdupq_n_s32(bias)));
+    const int32_t four = vget_lane_s32(vreinterpret_s32_s8(vmovn_s16(vcombine_s16(numbers, numbers))), 0);
+    std::memcpy(p, &four, 4);
+}
 
 struct Quad { int8x16_t value; };  // four activations, for every lane
 inline Quad quad(const uint8_t* p) {

@@ -25,6 +25,7 @@ inline Floats max(Floats a, Floats b) { return each([&](int i) { return a.v[i] >
 inline Floats fma(Floats a, Floats b, Floats c) { return a * b + c; }
 inline Floats nearest(Floats a) { return each([&](int i) { return std::nearbyint(a.v[i]); }); }
 inline Floats magnitude(Floats a) { return each([&](int i) { return std::fabs(a.v[i]); }); }
+inline float largest(Floats a) { return *std::max_element(a.v, a.v + kLanes); }
 
 // a * 2**n, n whole.
 inline Floats scale_by_power(Floats a, Floats n) {
@@ -52,6 +53,11 @@ inline Ints all(int32_t x) {
     return out;
 }
 inline Floats to_floats(Ints a) { return each([&](int i) { return static_cast<float>(a.v[i]); }); }
+
+// The lowest eight bits of whole numbers, `bias` added.
+inline void store_bytes(uint8_t* p, Floats a, int bias) {
+    for (int i = 0; i < kLanes; i++) p[i] = static_cast<uint8_t>(static_cast<int32_t>(a.v[i]) + bias);
+}
 
 using Quad = const uint8_t*;  // four activations, for every lane
 inline Quad quad(const uint8_t* p) { return p; }
