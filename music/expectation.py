@@ -4,9 +4,10 @@ A key is as likely as its profile makes the last notes; in a key, chords are as 
 chord is the likelier, the better it goes with what sounds. Chords are triads. Knows no voicing and no time passing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import exp, log
+from operator import mul
 from typing import Final, NamedTuple
 
 from music.harmony import MAJOR_PROFILE, MINOR_PROFILE
@@ -71,9 +72,8 @@ def expectation(heard: Classes, now: Classes) -> tuple[float, ...]:
 @lru_cache(maxsize=1024)
 def _believed(heard: Classes) -> Key:
     """All keys as one, each as far as it is believed."""
-    fits = [sum(times * each for times, each in zip(heard, logs, strict=True)) for logs in LOGS]
-    beliefs = _normal([exp(fit - max(fits)) for fit in fits])
-    return Key(*(tuple(map(sum, zip(*_weighed(beliefs, each), strict=True))) for each in zip(*KEYS, strict=True)))
+    beliefs = _beliefs([_product(heard, logs) for logs in LOGS])
+    return Key(*(tuple(_product(beliefs, each) for each in columns) for columns in OF_KEYS))
 
 
 @lru_cache(maxsize=1024)
@@ -81,14 +81,21 @@ def _under(key: Key, now: Classes) -> tuple[float, ...]:
     """Above the chords that fit what sounds: some of the time on their tones, else on what the key has."""
     others = [(1 - ON_CHORD) * share for share in key.classes]
     gains = [times * log(1 + ON_CHORD / 3 / other) for times, other in zip(now, others, strict=True)]
-    fits = [sum(gains[tone] for tone in chord) for chord in CHORDS]
-    beliefs = _normal([prior * exp(fit - max(fits)) for prior, fit in zip(key.chords, fits, strict=True)])
-    tones = [sum(belief for belief, chord in zip(beliefs, CHORDS, strict=True) if i in chord) for i in range(12)]
+    beliefs = _beliefs([gains[a] + gains[b] + gains[c] for a, b, c in CHORDS], key.chords)
+    tones = [_product(beliefs, each) for each in ON_CHORDS]
     return tuple(log(12 * (other + ON_CHORD / 3 * tone)) for other, tone in zip(others, tones, strict=True))
 
 
-def _weighed(weights: Sequence[float], rows: Sequence[Sequence[float]]) -> list[list[float]]:
-    return [[weight * each for each in row] for weight, row in zip(weights, rows, strict=True)]
+def _beliefs(fits: Sequence[float], priors: Sequence[float] = ()) -> tuple[float, ...]:
+    """By logarithms of how well each fits, and how likely each is by itself."""
+    best = max(fits)
+    likely = [exp(fit - best) for fit in fits]
+    return _normal(list(map(mul, likely, priors)) if priors else likely)
+
+
+def _product(one: Sequence[float], other: Sequence[float]) -> float:
+    products: Iterator[float] = map(mul, one, other)
+    return sum(products)
 
 
 def _normal(weights: Sequence[float]) -> tuple[float, ...]:
@@ -101,4 +108,6 @@ KEYS: Final = tuple(
     for profile, chords in ((MAJOR_PROFILE, CHORDS_IN_MAJOR), (MINOR_PROFILE, CHORDS_IN_MINOR))
     for tonic in range(12)
 )
+OF_KEYS: Final = tuple(tuple(zip(*rows, strict=True)) for rows in zip(*KEYS, strict=True))  # for each class, and chord
+ON_CHORDS: Final = tuple(tuple(float(i in chord) for chord in CHORDS) for i in range(12))
 LOGS: Final = tuple(tuple(log(share) for share in key.classes) for key in KEYS)

@@ -43,9 +43,9 @@ def shape_of(options: GenerationOptions, score: Score, machine: int, line: int, 
         bar = max(0, start + state.bar_start - line) // state.bar_length
         place = Place(bar=bar, position=max(state.position, 0), bar_length=state.bar_length)
         if state.last is PART:
-            place = replace(place, is_tuned=taste.is_tuned(state.part))
+            place = place._replace(is_tuned=taste.is_tuned(state.part))
             if beside:
-                place = replace(place, leans=beside.leans(start + state.bar_start, place.position, state.bar_length))
+                place = place._replace(leans=beside.leans(start + state.bar_start, place.position, state.bar_length))
         ranges = allowed(state, replace(limits, pitches=pitches(taste, place)))
         return Draw(allowed=ranges, sampling=sampling, bias=bias(taste, place, state, ranges))
 

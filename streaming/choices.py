@@ -4,10 +4,10 @@ Pure: knows no plan and changes nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import takewhile
-from typing import Final
+from typing import Final, NamedTuple
 
 from model.engine.work import Draw, Follower, Sampling
 from model.tokens.codec import duration_token
@@ -34,9 +34,8 @@ REMEMBERED = 64  # notes by which the key is heard
 TOGETHER: Final = frozenset({"duet", "accompany", "continue"})  # modes in which all may play at once
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """Everything around the next token."""
+class Scene(NamedTuple):
+    """Everything around the next token. A tuple: some ten are made for every note."""
 
     state: State
     settings: Settings
@@ -62,7 +61,7 @@ class Scene:
 
     def behind(self, token: int) -> "Scene":
         """With `token` written; of a position, as one of those that there are."""
-        return replace(self, state=advance(self.state, token), is_placed=self.is_placed and token not in POSITION)
+        return self._replace(state=advance(self.state, token), is_placed=self.is_placed and token not in POSITION)
 
     @property
     def is_last_chord(self) -> bool:
@@ -74,10 +73,10 @@ def draw(scene: Scene) -> Draw:
     """The next token, and behind it, at once, the rest of its note: as far as what that may be is known by now."""
     if scene.is_thin:
         taste = replace(scene.taste, density=max(-1.0, scene.taste.density - THIN))
-        scene = replace(scene, settings=replace(scene.settings, taste=taste))
+        scene = scene._replace(settings=replace(scene.settings, taste=taste))
     if scene.taste.is_leaning and not scene.taste.chart:
-        scene = replace(scene, leans=_leans(scene))
-    return replace(_drawn(replace(scene, returns_by=_returns_by(scene))), throw=scene.throw)
+        scene = scene._replace(leans=_leans(scene))
+    return replace(_drawn(scene._replace(returns_by=_returns_by(scene))), throw=scene.throw)
 
 
 def _drawn(scene: Scene) -> Draw:
@@ -123,11 +122,17 @@ def _may_go_on(scene: Scene, part: int) -> bool:
 @lru_cache(maxsize=1024)
 def _note(pitches: Ranges, offsets: Bias, sampling: Sampling, dynamics: float, shortest: int) -> Draw:
     """Pitch, velocity and duration. `shortest`: a token. Most notes are drawn as others were, so they are kept."""
+    behind = Follower(*_all(PITCH), _strength(sampling, dynamics, shortest))
+    return Draw(allowed=pitches, sampling=sampling, bias=offsets, then=(behind,))
+
+
+@lru_cache(maxsize=64)
+def _strength(sampling: Sampling, dynamics: float, shortest: int) -> Draw:
+    """Velocity and duration: the same draws for all notes, which an engine need be told of once."""
     duration = Draw(allowed=((shortest, DURATION.stop),), sampling=sampling)
     behind = (Follower(*_all(VELOCITY), duration),)
     louder = velocity_bias(dynamics) if dynamics else ()
-    velocity = Draw(allowed=(_all(VELOCITY),), sampling=sampling, bias=louder, then=behind)
-    return Draw(allowed=pitches, sampling=sampling, bias=offsets, then=(Follower(*_all(PITCH), velocity),))
+    return Draw(allowed=(_all(VELOCITY),), sampling=sampling, bias=louder, then=behind)
 
 
 @lru_cache(maxsize=64)
@@ -205,26 +210,26 @@ def _place(scene: Scene) -> Place:
     state, settings, taste, turn = scene.state, scene.settings, scene.taste, scene.turn
     place = Place(bar=state.bar_start // state.bar_length, position=max(state.position, 0), bar_length=state.bar_length)
     if state.last is PART:
-        place = replace(place, is_tuned=taste.is_tuned(scene.part), leans=scene.leans)
+        place = place._replace(is_tuned=taste.is_tuned(scene.part), leans=scene.leans)
         if taste.is_following:
-            place = replace(place, heard=_heard(scene))
+            place = place._replace(heard=_heard(scene))
         if taste.repetition_guard and place.is_tuned:
             most = taste.repetition_guard
-            place = replace(place, worn=worn(scene.lines, scene.part, state.step, state.bar_length, most))
+            place = place._replace(worn=worn(scene.lines, scene.part, state.step, state.bar_length, most))
     else:
         if taste.leave_space:
-            place = replace(place, onsets=_onsets(scene))
-        place = replace(place, pace=_pace(scene))
+            place = place._replace(onsets=_onsets(scene))
+        place = place._replace(pace=_pace(scene))
         if settings.machine.bit_count() > 1:
-            place = replace(place, waits=_waits(scene))
+            place = place._replace(waits=_waits(scene))
     if turn.close is None:
         return place
     key = key_of(settings, scene.lines)
     if scene.is_last_chord:
-        return replace(place, resolves_to=key.tonic_chord)
+        return place._replace(resolves_to=key.tonic_chord)
     dominant = frozenset((key.tonic + step) % 12 for step in (7, 11, 2, 5))
     is_near = turn.close - state.step * TICKS_PER_STEP <= settings.bar // 2
-    return replace(place, leads_to=dominant) if is_near else place
+    return place._replace(leads_to=dominant) if is_near else place
 
 
 def _waits(scene: Scene) -> tuple[tuple[int, float], ...]:

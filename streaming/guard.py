@@ -46,16 +46,30 @@ def _repeated(lines: Sequence[Line], part: int, step: int, bar: int, most: int) 
     this = step // bar
     begun, pattern, before = Pattern(), Pattern(), this - 1
     for index, group in groupby(_newest(lines, part), key=lambda line: line.step // bar):
-        notes = {(line.step % bar, line.pitch) for line in group}
+        notes = ((line.step % bar, line.pitch) for line in group)
         if index >= this:
-            begun |= notes
+            begun.update(notes)
             continue
-        if index != before or (pattern and notes != pattern):
+        if index != before:
             return None
-        pattern, before = notes, before - 1
+        if not pattern:
+            pattern = set(notes)
+        elif not _is_same(notes, pattern):
+            return None
+        before -= 1
         if before == this - most:
             return begun, pattern
     return None
+
+
+def _is_same(notes: Iterator[tuple[int, int]], pattern: Pattern) -> bool:
+    """Most bars are not, and most of those differ in the first note that is read."""
+    found = Pattern()
+    for note in notes:
+        if note not in pattern:
+            return False
+        found.add(note)
+    return len(found) == len(pattern)
 
 
 def _next_in(begun: Pattern, pattern: Pattern, here: int) -> frozenset[int]:

@@ -5,7 +5,7 @@ for the next draw. Knows no session and no time passing: the place in the music 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from model.tokens.grammar import ALL_PITCHES, Ranges, State, mask_of
 from model.tokens.vocabulary import (
@@ -81,8 +81,7 @@ class Taste:
         return replace(self, **said)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(NamedTuple):
     """Where in the music a token is drawn, and what is heard there."""
 
     bar: int  # number of the bar, from tick 0
@@ -168,8 +167,10 @@ def _pitch_bias(chord: PitchClasses | None, leans: tuple[Classes, Classes] | Non
     classes = list(expectation(*leans)) if leans else [0.0] * 12
     for each in chord or ():
         classes[each] += CHORD_OFFSET
-    offsets = {pitch: classes[pitch % 12] + WORN_OFFSET * (pitch in worn) for pitch in range(PITCH.size)}
-    return tuple((PITCH[pitch], offset) for pitch, offset in offsets.items() if offset)
+    offsets = (classes * 11)[: PITCH.size]
+    for pitch in worn:
+        offsets[pitch] += WORN_OFFSET
+    return tuple((PITCH.start + pitch, offset) for pitch, offset in enumerate(offsets) if offset)
 
 
 @lru_cache(maxsize=64)

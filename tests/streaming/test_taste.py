@@ -110,7 +110,7 @@ def test_chords_are_followed_from_the_human() -> None:
 
 def test_the_key_that_the_human_plays_in_is_leaned_to_where_none_is_asked_for() -> None:
     d_major = tuple(8 * (pitch_class in Key.parse("D major").pitch_classes) for pitch_class in range(12))
-    place = replace(PLACE, is_tuned=True, leans=(d_major, (0,) * 12))
+    place = PLACE._replace(is_tuned=True, leans=(d_major, (0,) * 12))
     state = State(last=PART, bars=1, header_parts=2, part=1)
     taste = Taste.of(Start())
     offsets = dict(bias(taste, place, state, ((PITCH.start, PITCH.stop),)))

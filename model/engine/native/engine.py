@@ -16,7 +16,8 @@ from model.checkpoint import AnyNetwork
 from model.engine.checks import checked_token
 from model.engine.dice import uniform
 from model.engine.native.decoder import Format, pack_decoder
-from model.engine.native.library import CDraw, CFollower, CWork, library
+from model.engine.native.draws import ToldDraws, int32s
+from model.engine.native.library import CWork, library
 from model.engine.native.perceiver import pack_perceiver
 from model.engine.roster import ListedMember, Roster
 from model.engine.work import Cached, Draw, Drawn, EngineFull, Sampling, Step
@@ -53,6 +54,7 @@ class NativeEngine:
             if isinstance(network, Perceiver)
             else pack_decoder(network, weights=weights, cache=cache, path=path)
         )
+        self._draws = ToldDraws()
         self._sequence_bytes = self._bytes_of_one()
         self._roster = Roster[NativeSequence](
             max_sequences, capacity=packed.capacity, vocabulary=packed.vocabulary, held=packed.held
@@ -93,7 +95,8 @@ class NativeEngine:
     def run(self, work: Sequence[tuple[NativeSequence, Step]]) -> list[Drawn]:
         """All of the work, or where any of it is bad, BadStep and none of it."""
         self._roster.check_work(work)
-        told = (CWork * len(work))(*(_told(sequence, step) for sequence, step in work))
+        self._draws.forget()
+        told = (CWork * len(work))(*(_told(sequence, step, self._draws) for sequence, step in work))
         library().tradefours_run(self._packed.handle, told, len(work))
         drawn = [tuple(map(checked_token, one.tokens[: one.drawn])) if one.drawn else () for one in told]
         for (sequence, _), tokens in zip(work, drawn, strict=True):
@@ -106,7 +109,7 @@ class NativeEngine:
         step = Step(keep=sequence.length, append=tuple(append), draw=everything)
         self._roster.check_work([(sequence, step)])
         logits = torch.empty(self._packed.vocabulary)
-        told = _told(sequence, step)
+        told = _told(sequence, step, self._draws)
         told.logits = logits.data_ptr()
         library().tradefours_run(self._packed.handle, ctypes.byref(told), 1)
         return logits
@@ -126,41 +129,14 @@ class NativeEngine:
         return self._roster.admit(NativeSequence(seed, self._roster, tokens, handle))
 
 
-def _told(sequence: NativeSequence, step: Step) -> CWork:
+def _told(sequence: NativeSequence, step: Step, draws: ToldDraws) -> CWork:
     """Writes the step's tokens down, and says in C what is to be done."""
     keep, append = sequence.write(step)
-    told = CWork(sequence=sequence.handle, append=_int32s(append), append_count=len(append), keep=keep)
+    told = CWork(sequence=sequence.handle, append=int32s(append), append_count=len(append), keep=keep)
     if step.draw is not None:
         most = step.draw.longest
         dice = [uniform(sequence.seed, sequence.length + i, step.draw.throw) for i in range(most)]
         told.uniforms = (ctypes.c_double * most)(*dice)
         told.tokens = (ctypes.c_int32 * most)()
-        told.draw = ctypes.pointer(_draw(step.draw, {}))
+        told.draw = ctypes.pointer(draws.told(step.draw))
     return told
-
-
-def _draw(draw: Draw, known: dict[int, CDraw]) -> CDraw:
-    """`known`: those that were told before, by id: several may be followed by the same."""
-    if (before := known.get(id(draw))) is not None:
-        return before
-    sampling = draw.sampling
-    told = CDraw(
-        ranges=_int32s([edge for span in draw.allowed for edge in span]),
-        range_count=len(draw.allowed),
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        min_p=sampling.min_p,
-    )
-    if draw.bias:
-        tokens, offsets = zip(*draw.bias, strict=True)
-        told.bias_tokens, told.bias = _int32s(tokens), (ctypes.c_float * len(offsets))(*offsets)
-        told.bias_count = len(draw.bias)
-    if draw.then:
-        followers = [CFollower(first, stop, ctypes.pointer(_draw(next, known))) for first, stop, next in draw.then]
-        told.followers, told.follower_count = (CFollower * len(followers))(*followers), len(followers)
-    known[id(draw)] = told
-    return told
-
-
-def _int32s(numbers: Sequence[int]) -> Any:
-    return (ctypes.c_int32 * len(numbers))(*numbers)
