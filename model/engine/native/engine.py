@@ -108,6 +108,7 @@ class NativeEngine:
         everything = Draw(allowed=((0, self._packed.vocabulary),), sampling=Sampling(temperature=0))
         step = Step(keep=sequence.length, append=tuple(append), draw=everything)
         self._roster.check_work([(sequence, step)])
+        self._draws.forget()
         logits = torch.empty(self._packed.vocabulary)
         told = _told(sequence, step, self._draws)
         told.logits = logits.data_ptr()

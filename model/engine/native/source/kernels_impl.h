@@ -3,7 +3,7 @@
 
 constexpr int kVectors = kBlock / kLanes;  // of a block's 16 rows or tokens
 constexpr int kSums = kLanes == 16 ? 16 : 8;  // side by side in registers; AVX-512 has twice as many
-constexpr size_t kAhead = 8 * kGroupBytes;    // from the weights in use to those that are asked for
+constexpr size_t kAhead = 8 * kGroupBytes;    // bytes from the weights in use to those that are asked for
 constexpr float kLowest = -1e30f;          // the score of a key that is not seen
 
 inline float sum(Floats a) {
