@@ -72,7 +72,7 @@ def expectation(heard: Classes, now: Classes) -> tuple[float, ...]:
 @lru_cache(maxsize=1024)
 def _believed(heard: Classes) -> Key:
     """All keys as one, each as far as it is believed."""
-    beliefs = _beliefs([_product(heard, logs) for logs in LOGS])
+    beliefs = _beliefs([_product(heard, logs) for logs in LOGS], ALIKE)
     return Key(*(tuple(_product(beliefs, each) for each in columns) for columns in OF_KEYS))
 
 
@@ -86,11 +86,10 @@ def _under(key: Key, now: Classes) -> tuple[float, ...]:
     return tuple(log(12 * (other + ON_CHORD / 3 * tone)) for other, tone in zip(others, tones, strict=True))
 
 
-def _beliefs(fits: Sequence[float], priors: Sequence[float] = ()) -> tuple[float, ...]:
+def _beliefs(fits: Sequence[float], priors: Sequence[float]) -> tuple[float, ...]:
     """By logarithms of how well each fits, and how likely each is by itself."""
     best = max(fits)
-    likely = [exp(fit - best) for fit in fits]
-    return _normal(list(map(mul, likely, priors)) if priors else likely)
+    return _normal([prior * exp(fit - best) for prior, fit in zip(priors, fits, strict=True)])
 
 
 def _product(one: Sequence[float], other: Sequence[float]) -> float:
@@ -110,4 +109,5 @@ KEYS: Final = tuple(
 )
 OF_KEYS: Final = tuple(tuple(zip(*rows, strict=True)) for rows in zip(*KEYS, strict=True))  # for each class, and chord
 ON_CHORDS: Final = tuple(tuple(float(i in chord) for chord in CHORDS) for i in range(12))
+ALIKE: Final = (1.0,) * len(KEYS)
 LOGS: Final = tuple(tuple(log(share) for share in key.classes) for key in KEYS)

@@ -122,17 +122,11 @@ def _may_go_on(scene: Scene, part: int) -> bool:
 @lru_cache(maxsize=1024)
 def _note(pitches: Ranges, offsets: Bias, sampling: Sampling, dynamics: float, shortest: int) -> Draw:
     """Pitch, velocity and duration. `shortest`: a token. Most notes are drawn as others were, so they are kept."""
-    behind = Follower(*_all(PITCH), _strength(sampling, dynamics, shortest))
-    return Draw(allowed=pitches, sampling=sampling, bias=offsets, then=(behind,))
-
-
-@lru_cache(maxsize=64)
-def _strength(sampling: Sampling, dynamics: float, shortest: int) -> Draw:
-    """Velocity and duration: the same draws for all notes, which an engine need be told of once."""
     duration = Draw(allowed=((shortest, DURATION.stop),), sampling=sampling)
     behind = (Follower(*_all(VELOCITY), duration),)
     louder = velocity_bias(dynamics) if dynamics else ()
-    return Draw(allowed=(_all(VELOCITY),), sampling=sampling, bias=louder, then=behind)
+    velocity = Draw(allowed=(_all(VELOCITY),), sampling=sampling, bias=louder, then=behind)
+    return Draw(allowed=pitches, sampling=sampling, bias=offsets, then=(Follower(*_all(PITCH), velocity),))
 
 
 @lru_cache(maxsize=64)

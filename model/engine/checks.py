@@ -46,11 +46,9 @@ def check_draw(draw: Draw, vocabulary: int) -> None:
     in_order = all(a <= b for a, b in pairwise(edges))
     if not draw.allowed or not in_order or any(start == stop for start, stop in draw.allowed):
         raise BadStep(f"expected ascending, non-empty ranges of token ids to draw from, got {draw.allowed}")
-    if draw.bias:
-        tokens, offsets = zip(*draw.bias, strict=True)
-        if not (min(tokens) >= 0 and max(tokens) < vocabulary and all(map(isfinite, offsets))):
-            at, by = next(each for each in draw.bias if not (0 <= each[0] < vocabulary and isfinite(each[1])))
-            raise BadStep(f"expected finite offsets of token ids of 0 to {vocabulary - 1}, got {by} of {at}")
+    for token, by in draw.bias:
+        if not (0 <= token < vocabulary and isfinite(by)):
+            raise BadStep(f"expected finite offsets of token ids of 0 to {vocabulary - 1}, got {by} of {token}")
     for first, stop, _ in draw.then:
         if not 0 <= first < stop <= vocabulary:
             raise BadStep(f"expected draws behind token ids of 0 to {vocabulary - 1}, got {first} to {stop - 1}")

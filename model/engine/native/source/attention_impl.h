@@ -3,6 +3,11 @@
 // A cache's format says how a query is asked of a block of keys, how shares are weighed into what its values are mixed
 // by, and how they are mixed.
 
+template <class T>
+const T* block_of(Format format, const void* store, int block, int size) {
+    return reinterpret_cast<const T*>(static_cast<const uint8_t*>(store) + block * cache_block_bytes(format, size));
+}
+
 // What floats are asked by, and mixed by: queries and shares as they are.
 struct FloatCache {
     template <int N>
@@ -21,7 +26,7 @@ struct CacheF32 : FloatCache {
 
     template <int B, int N>  // B blocks
     static void score(const void* keys, int block, int size, const Asked<N>& asked, Floats (&sums)[B][N][kVectors]) {
-        const float* k = static_cast<const float*>(keys) + static_cast<size_t>(block) * kBlock * size;
+        const float* k = block_of<float>(format, keys, block, size);
         for (int d = 0; d < size; d++, k += kBlock)
             for (int i = 0; i < N; i++) {
                 const Floats q = broadcast(asked.vectors[i][d]);
@@ -33,7 +38,7 @@ struct CacheF32 : FloatCache {
 
     template <int N, int W>  // W vectors of dimensions from `d` on
     static void mix(const void* values, int block, int size, int d, const float* const* shares, Floats (&sums)[N][W]) {
-        const float* from = static_cast<const float*>(values) + static_cast<size_t>(block) * kBlock * size + d;
+        const float* from = block_of<float>(format, values, block, size) + d;
         for (int t = 0; t < kBlock; t++, from += size)
             for (int i = 0; i < N; i++) {
                 const Floats share = broadcast(shares[i][t]);
@@ -61,7 +66,7 @@ struct CacheBf16 : FloatCache {
 
     template <int B, int N>
     static void score(const void* keys, int block, int size, const Asked<N>& asked, Floats (&sums)[B][N][kVectors]) {
-        const uint16_t* k = static_cast<const uint16_t*>(keys) + static_cast<size_t>(block) * kBlock * size;
+        const uint16_t* k = block_of<uint16_t>(format, keys, block, size);
         for (int d = 0; d < size; d += 2, k += 2 * kBlock)
             for (int b = 0; b < B; b++)
                 add_pair(k + b * kBlock * size, [&](int i) { return asked.vectors[i] + d; }, sums[b]);
@@ -69,7 +74,7 @@ struct CacheBf16 : FloatCache {
 
     template <int N, int W>
     static void mix(const void* values, int block, int size, int d, const float* const* shares, Floats (&sums)[N][W]) {
-        const uint16_t* from = static_cast<const uint16_t*>(values) + static_cast<size_t>(block) * kBlock * size + 2 * d;
+        const uint16_t* from = block_of<uint16_t>(format, values, block, size) + 2 * d;
         for (int t = 0; t < kBlock; t += 2, from += 2 * size)
             add_pair(from, [&](int i) { return shares[i] + t; }, sums);
     }
@@ -95,15 +100,10 @@ struct CacheInt8 {
         int32_t begin[N];  // takes the keys' bias out again
     };
 
-    template <class T>
-    static const T* block_of(const void* store, int block, int size) {
-        return reinterpret_cast<const T*>(static_cast<const uint8_t*>(store) + block * cache_block_bytes(Format::int8, size));
-    }
-
     template <int B, int N>
     static void score(const void* keys, int block, int size, const Asked<N>& asked, Floats (&sums)[B][N][kVectors]) {
-        const size_t stride = cache_block_bytes(Format::int8, size);
-        const float* scales = block_of<float>(keys, block, size);
+        const size_t stride = cache_block_bytes(format, size);
+        const float* scales = block_of<float>(format, keys, block, size);
         const uint8_t* k = reinterpret_cast<const uint8_t*>(scales + kBlock);
         Ints dots[B][N][kVectors];
         for (auto& each : dots)
@@ -124,7 +124,7 @@ struct CacheInt8 {
 
     // 16 shares become 16 bytes and their scale, in place.
     static void weigh(float* shares, const void* values, int block, int size) {
-        const float* scales = block_of<float>(values, block, size);
+        const float* scales = block_of<float>(format, values, block, size);
         float weights[kBlock];
         for (int t = 0; t < kBlock; t += kLanes) store(weights + t, load(shares + t) * load(scales + t));
         shares[4] = round(weights, kBlock, kShareTop, 0, reinterpret_cast<uint8_t*>(shares));
@@ -132,7 +132,7 @@ struct CacheInt8 {
 
     template <int N, int W>
     static void mix(const void* values, int block, int size, int d, const float* const* shares, Floats (&sums)[N][W]) {
-        const int8_t* from = block_of<int8_t>(values, block, size) + kBlock * sizeof(float) + 4 * d;
+        const int8_t* from = block_of<int8_t>(format, values, block, size) + kBlock * sizeof(float) + 4 * d;
         Ints dots[N][W];
         for (auto& row : dots)
             for (Ints& dot : row) dot = all(0);
@@ -223,9 +223,8 @@ void score_blocks(const Span& span, int s, int block, const typename Cache::temp
     for (auto& each : sums)
         for (auto& row : each)
             for (auto& sum : row) sum = broadcast(0);
-    const size_t bytes = cache_block_bytes(Cache::format, size);
-    const uint8_t* values = static_cast<const uint8_t*>(span.values) + block * bytes;
-    for (size_t i = 0; i < B * bytes; i += kLine) fetch(values + i);  // they are next, and from a store of their own
+    const uint8_t* values = block_of<uint8_t>(Cache::format, span.values, block, size);
+    for (size_t i = 0; i < B * cache_block_bytes(Cache::format, size); i += kLine) fetch(values + i);  // they are next, and from a store of their own
     Cache::score(span.keys, block, size, asked, sums);
     for (int b = 0; b < B; b++)
         for (int i = 0; i < N; i++) {

@@ -28,7 +28,7 @@ size_t block_bytes(Format format, int columns) {
     switch (format) {
         case Format::f32: return numbers * 4;
         case Format::bf16: return numbers * 2;
-        case Format::int8: return numbers + numbers / kGroup * (sizeof(float) + sizeof(int32_t));
+        case Format::int8: return columns / kGroup * kGroupBytes;
     }
     return 0;
 }
