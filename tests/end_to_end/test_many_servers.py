@@ -6,11 +6,13 @@ Real servers, sockets and HAProxy; the tiny network.
 import asyncio
 import os
 import shutil
+import socketserver
 import subprocess
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -68,6 +70,14 @@ def haproxy(port: int, one: str, other: str) -> Iterator[None]:
             yield
         finally:
             process.terminate()
+
+
+class Dying(socketserver.BaseRequestHandler):
+    """As a process whose port is still open while its connections are being closed."""
+
+    def handle(self) -> None:
+        if b"/ready" in self.request.recv(4096):
+            self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
 def has_resumed(live: LiveClient) -> bool:
@@ -134,3 +144,20 @@ async def test_who_comes_back_finds_his_set_though_its_server_has_died(site: Sit
         for live in came:
             await play(live, 1200)
             await until_plan(live)
+
+
+async def test_who_is_sent_to_a_server_that_dies_just_then_is_sent_to_another(tmp_path: Path) -> None:
+    ports = [free_port() for _ in range(2)]
+    door, server = (f"127.0.0.1:{port}" for port in ports)
+    with (
+        socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dying) as dying,
+        server_process(ports[1], journal=tmp_path / "journals", generations=tmp_path / "generations"),
+    ):
+        Thread(target=dying.serve_forever, daemon=True).start()
+        with haproxy(ports[0], f"127.0.0.1:{dying.server_address[1]}", server):
+            for _ in range(4):
+                async with LiveClient(f"ws://{door}/v1/live", tick=lambda: Tick(0)) as live:
+                    assert live.welcome is not None
+            sent = [httpx.post(f"http://{door}/v1/generations", content=b"", trust_env=False) for _ in range(4)]
+            assert 502 in {each.status_code for each in sent}, "what may have been done is not done twice"
+        dying.shutdown()
