@@ -30,10 +30,12 @@ PATHS = {  # machine -> kernels -> kind of compiler -> flags
     },
     "arm64": {"neon": {"unix": ["-march=armv8.2-a+dotprod"], "zig": ["-mcpu=generic+v8_2a+dotprod"]}},
 }
-SHARED = ("decoder", "draw", "engine", "packing", "paths", "perceiver", "workbench")  # for any processor
+SHARED = ("decoder", "draw", "engine", "hands", "packing", "paths", "perceiver", "workbench")  # for any processor
 MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
+THREADS = ["-pthread"]
+PLAIN = ["-Wall", "-g0"]  # Python's own flags would have megabytes of symbols
 COMMON = {
-    "unix": ["-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=off", "-fvisibility=hidden", "-Wall", "-g0"],
+    "unix": [*THREADS, "-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=off", "-fvisibility=hidden", *PLAIN],
     "msvc": ["/std:c++17", "/O2", "/EHsc"],
 }
 
@@ -59,7 +61,8 @@ class BuildEngine(build_ext):
             objects = list(pool.map(compiled, flags))
         to = Path(self.get_ext_fullpath(ext.name))
         to.parent.mkdir(parents=True, exist_ok=True)
-        compiler.link_shared_object(objects, str(to), target_lang="c++")
+        postargs = [] if kind == "msvc" else THREADS
+        compiler.link_shared_object(objects, str(to), extra_postargs=postargs, target_lang="c++")
 
 
 def _of(kind: str, flags: dict[str, list[str]]) -> list[str]:

@@ -6,6 +6,8 @@ from typing import Final
 
 from model.checkpoint import AnyNetwork
 from model.engine.backends import AnyEngine, make_engine
+from model.engine.native.engine import NativeEngine
+from model.engine.second_thread import take_second_thread
 from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms, solo_ms
 from model.networks.perceiver import Perceiver
 from model.registry import fingerprint, load_any, shipped_by_size
@@ -30,7 +32,10 @@ def with_head_room(settings: Settings, names: Sequence[str]) -> LoadedEngine:
     for name in names:
         network = load_any(name)
         engine, is_solo = _engine(settings, network), isinstance(network, Perceiver)
-        speed = 1000 / (solo_ms(engine) if is_solo else decode_ms(engine))
+        measure = solo_ms if is_solo else decode_ms
+        if settings.threads is None and isinstance(engine, NativeEngine):
+            take_second_thread(engine, measure)
+        speed = 1000 / measure(engine)
         if speed >= needed or name == names[-1]:
             break
         log.warning("network %s makes %.0f tokens/s here, and %d are needed: a smaller one plays", name, speed, needed)
@@ -42,4 +47,4 @@ def _engine(settings: Settings, network: AnyNetwork) -> AnyEngine:
     # Two sequences for each player, as contexts take over from one another; and one more: a session that begins
     # anew overlaps with its predecessor. What is written besides has its own, so that it takes no player's.
     most = 2 * settings.max_sessions + 1 + SEQUENCES
-    return make_engine(network, backend=settings.engine, threads=settings.threads, max_sequences=most)
+    return make_engine(network, backend=settings.engine, threads=settings.threads or 1, max_sequences=most)

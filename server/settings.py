@@ -48,8 +48,12 @@ class Settings(BaseModel):
         default=AUTO,
         description="What computes the network; auto: cuda with a GPU, else native where it was built, else torch.",
     )
-    threads: int = Field(
-        default=1, ge=1, le=256, description="Processor threads of the torch engine; the others have one."
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Processor threads that compute; if not said 1, or 2 of the native engine. It has no more, and the "
+        "second works only while a core has nothing else to do.",
     )
     max_sessions: int = Field(default=4, ge=1, le=256, description="Players at once; one more is refused.")
     max_sessions_each: int | None = Field(

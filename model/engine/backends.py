@@ -35,7 +35,7 @@ class AnyEngine(ServedEngine[Any], Protocol):
 
 
 def make_engine(network: AnyNetwork, *, backend: str = AUTO, threads: int = 1, max_sequences: int = 8) -> AnyEngine:
-    """`threads` are torch's. Raises CudaUnavailable or NativeUnavailable where that is wanted and not there."""
+    """Raises CudaUnavailable or NativeUnavailable where that is wanted and not there."""
     if backend not in BACKENDS:
         raise BadSetting(f"expected an engine of {', '.join(BACKENDS)}, got {backend!r}")
     if backend == "cuda" or (backend == AUTO and torch.cuda.is_available()):
@@ -47,7 +47,7 @@ def make_engine(network: AnyNetwork, *, backend: str = AUTO, threads: int = 1, m
             log.warning("%s; the processor plays in its place", error)
     if backend != "torch":
         try:
-            return NativeEngine(network, max_sequences=max_sequences)
+            return NativeEngine(network, threads=threads, max_sequences=max_sequences)
         except NativeUnavailable:
             if backend == "native":
                 raise

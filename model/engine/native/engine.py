@@ -1,6 +1,6 @@
 """The native engine: the same promises as the torch engine, kept by the compiled library.
 
-One thread calls it at a time. Knows of tokens only their ids.
+One thread calls it at a time; a second one of its own may help. Knows of tokens only their ids.
 """
 
 import ctypes
@@ -38,7 +38,10 @@ class NativeSequence(ListedMember):
 
 
 class NativeEngine:
-    """Implements Engine. `path` names the kernels; None takes the fastest that this processor runs."""
+    """Implements Engine. `path` names the kernels; None takes the fastest that this processor runs.
+
+    At most two `threads` compute, the second only while a core has nothing else to do.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class NativeEngine:
         weights: Format = Format.INT8,
         cache: Format = Format.INT8,
         max_sequences: int = 8,
+        threads: int = 1,
         path: str | None = None,
     ) -> None:
         self._packed = packed = (
@@ -54,6 +58,8 @@ class NativeEngine:
             if isinstance(network, Perceiver)
             else pack_decoder(network, weights=weights, cache=cache, path=path)
         )
+        self._threads = 1
+        self.threads = threads
         self._draws = ToldDraws()
         self._sequence_bytes = self._bytes_of_one()
         self._roster = Roster[NativeSequence](
@@ -63,7 +69,17 @@ class NativeEngine:
     @property
     def backend(self) -> str:
         """For people to read."""
-        return f"native {self._packed.weights.name.lower()} ({self._packed.path})"
+        threads = ", 2 threads" if self._threads == 2 else ""
+        return f"native {self._packed.weights.name.lower()} ({self._packed.path}{threads})"
+
+    @property
+    def threads(self) -> int:
+        """1 or 2. May be set between two runs."""
+        return self._threads
+
+    @threads.setter
+    def threads(self, threads: int) -> None:
+        self._threads = 2 if library().tradefours_pair(self._packed.handle, threads > 1) and threads > 1 else 1
 
     @property
     def capacity(self) -> int:

@@ -5,7 +5,7 @@ lets go of the interpreter's lock.
 """
 
 import ctypes
-from ctypes import POINTER, Structure, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_void_p
+from ctypes import POINTER, Structure, c_bool, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -113,6 +113,7 @@ def _declared(found: ctypes.CDLL) -> ctypes.CDLL:
         ("decoder", c_void_p, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int)),
         ("perceiver", c_void_p, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int)),
         ("free_network", None, (c_void_p,)),
+        ("pair", c_bool, (c_void_p, c_bool)),
         ("weight_bytes", c_int64, (c_void_p,)),
         ("sequence", c_void_p, (c_void_p,)),
         ("fork", c_void_p, (c_void_p, c_void_p)),

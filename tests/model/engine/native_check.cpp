@@ -1,10 +1,14 @@
 // Every path's kernels against the plain ones, through whole networks: all ways of sharing, all formats, sequences that
-// grow, shrink and fork at random, at and around the edges of blocks. Run by test_native_sources.py, also under
+// grow, shrink and fork at random, at and around the edges of blocks; and one thread against two. Run by test_native_sources.py, also under
 // sanitizers and on an emulated ARM processor. Argument: steps for each network. Prints what differs, and fails if any does.
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
+#include <thread>
+#include <utility>
 
 #include "decoder.h"
 #include "draw.h"
@@ -63,17 +67,18 @@ struct RandomNetwork {
 
     std::unique_ptr<Network> decoder(const Kernels& kernels) const {
         const TokenTable table{attribute.data(), group.data(), header.data()};
-        return std::make_unique<Decoder>(shape, table, embedding, norm, layers.data(), kernels);
+        return std::make_unique<Decoder>(shape, table, embedding, norm, layers.data(), std::make_shared<Hands>(kernels));
     }
 
     std::unique_ptr<Network> perceiver(const Kernels& kernels) const {
         PerceiverShape whole{shape, kContext, kShort};
         whole.stack.context = kLatents;
-        return std::make_unique<Perceiver>(whole, embedding, norm, crosses.data(), layers.data(), kernels);
+        return std::make_unique<Perceiver>(whole, embedding, norm, crosses.data(), layers.data(), std::make_shared<Hands>(kernels));
     }
 };
 
 std::vector<float> append(Network& network, Cache& cache, const std::vector<int32_t>& tokens) {
+    const Hands::Shift shift(*network.hands);
     std::vector<Row> rows;
     network.plan(cache, tokens.data(), static_cast<int>(tokens.size()), true, rows);
     for (size_t at = 0; at < rows.size(); at += kRows) {
@@ -85,6 +90,15 @@ std::vector<float> append(Network& network, Cache& cache, const std::vector<int3
         }
     }
     return {};
+}
+
+void close(Network& network, std::unique_ptr<Cache> cache) { network.hands->bury(std::shared_ptr<Cache>(std::move(cache))); }
+
+std::vector<float> read_anew(Network& network, const std::vector<int32_t>& tokens) {
+    std::unique_ptr<Cache> cache = network.open();
+    const auto found = append(network, *cache, tokens);
+    close(network, std::move(cache));
+    return found;
 }
 
 double difference(const std::vector<float>& a, const std::vector<float>& b) {
@@ -106,7 +120,10 @@ int check(Network& network, Network& judge, const char* what, double tolerance, 
         const int keep = step % 5 == 4 ? 0 : roll(std::max(0, static_cast<int>(tokens.size()) - 20), tokens.size());
         tokens.resize(keep);
         cache->length = keep;
-        if (step % 3 == 2) cache = network.fork(*cache);
+        if (step % 3 == 2) {
+            auto copy = network.fork(*cache);
+            close(network, std::exchange(cache, std::move(copy)));
+        }
         const int room = most - keep, edge = 16 - keep % 16;
         const int count = std::min(room, step % 2 ? roll(1, 40) : edge + roll(0, 1));
         std::vector<int32_t> more;
@@ -114,16 +131,17 @@ int check(Network& network, Network& judge, const char* what, double tolerance, 
         tokens.insert(tokens.end(), more.begin(), more.end());
         if (more.empty()) continue;
         const auto found = append(network, *cache, more);
-        const double off = difference(found, append(judge, *judge.open(), tokens));
+        const double off = difference(found, read_anew(judge, tokens));
         if (!(off < tolerance)) {
             std::printf("%s, %zu tokens: off by %g\n", what, tokens.size(), off);
             wrong++;
         }
-        if (found != append(network, *network.open(), tokens)) {
+        if (found != read_anew(network, tokens)) {
             std::printf("%s, %zu tokens: it shows how they were read\n", what, tokens.size());
             wrong++;
         }
     }
+    close(network, std::move(cache));
     return wrong > 0;
 }
 
@@ -215,6 +233,74 @@ int check_attention(const Kernels& kernels, Format format, double tolerance) {
     return wrong;
 }
 
+// A second thread that computes, and stops amid a part until it is let go.
+std::thread::id first_thread;
+std::atomic<int> helped{0};
+std::atomic<bool> is_held{false};
+
+void multiply_slowly(const Packed& m, int first, int last, const Activations& in, const int* rows, int n, float* out,
+                     size_t stride) {
+    if (std::this_thread::get_id() != first_thread) {
+        helped++;
+        while (is_held) std::this_thread::yield();
+    } else {
+        std::this_thread::sleep_for(std::chrono::microseconds(50));  // time for the second one to come
+    }
+    plain_kernels.multiply(m, first, last, in, rows, n, out, stride);
+}
+
+int check_hands() {
+    constexpr int kColumns = kGroup, kMatrixRows = 12 * kBlock, kInputs = 3;
+    first_thread = std::this_thread::get_id();
+    std::normal_distribution<float> bell(0, 1);
+    std::vector<float> weights(kMatrixRows * kColumns), inputs(kInputs * kColumns), wanted(kInputs * kMatrixRows),
+        found(wanted.size());
+    for (float& x : weights) x = bell(dice);
+    const Packed matrix{Format::f32, kMatrixRows, kColumns, reinterpret_cast<uint8_t*>(weights.data()),
+                        kBlock * kColumns * sizeof(float)};
+    const Activations in{kColumns, inputs.data(), nullptr, nullptr};
+    const int rows[] = {0, 1, 2};
+    Kernels slow = plain_kernels;
+    slow.multiply = multiply_slowly;
+    Hands hands(slow);
+    hands.make_room(wanted.size(), 0, 0);
+    hands.pair(true);
+    int wrong = 0;
+    const auto multiplies = [&] {
+        for (float& x : inputs) x = bell(dice);
+        plain_kernels.multiply(matrix, 0, kMatrixRows, in, rows, kInputs, wanted.data(), kMatrixRows);
+        hands.multiply(matrix, 0, kMatrixRows, in, rows, kInputs, found.data(), kMatrixRows);
+        wrong += found != wanted;
+    };
+    const auto until_helped = [&](int so_often) {
+        const auto late = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+        while (helped < so_often && std::chrono::steady_clock::now() < late) multiplies();
+        wrong += helped < so_often;
+    };
+    const auto grave = [](bool& is_gone) { return std::shared_ptr<void>(&is_gone, [&](void*) { is_gone = true; }); };
+    {
+        const Hands::Shift shift(hands);
+        until_helped(20);
+        is_held = true;
+        until_helped(helped + 1);
+        for (int i = 0; i < 5; i++) multiplies();
+        bool is_gone = false;
+        hands.bury(grave(is_gone));
+        wrong += is_gone;  // what it stopped amid may be there
+        is_held = false;
+        until_helped(helped + 20);
+        hands.pair(false);
+        wrong += !is_gone;
+        hands.bury(grave(is_gone = false));
+        wrong += !is_gone;
+        const int before = helped;
+        multiplies();
+        wrong += helped != before;
+    }
+    if (wrong) std::printf("two threads: %d things are wrong\n", wrong);
+    return wrong;
+}
+
 int check_draws() {
     std::vector<float> logits(kVocabulary);
     for (float& x : logits) x = static_cast<float>(roll(-40, 40)) / 10;
@@ -258,14 +344,17 @@ int main(int, char** arguments) {
                 char what[80];
                 std::snprintf(what, sizeof what, "%s, sharing %d, weights %d, cache %d", kernels->name, sharing,
                               network.shape.weights, network.shape.cache);
-                wrong += check(*network.decoder(*kernels), *network.decoder(plain_kernels), what, tolerance, kContext,
-                               steps);
+                const auto checks = [&](std::unique_ptr<Network> ours, std::unique_ptr<Network> judge, int most) {
+                    ours->hands->pair(kernels == paths().front());
+                    wrong += check(*ours, *judge, what, tolerance, most, steps);
+                };
+                checks(network.decoder(*kernels), network.decoder(plain_kernels), kContext);
                 if (sharing == static_cast<int>(Sharing::mha))
-                    wrong += check(*network.perceiver(*kernels), *network.perceiver(plain_kernels), what, tolerance,
-                                   2 * kContext, steps);
+                    checks(network.perceiver(*kernels), network.perceiver(plain_kernels), 2 * kContext);
             }
         }
     }
+    wrong += check_hands();
     for (const Kernels* kernels : paths()) std::printf("checked %s\n", kernels->name);
     return wrong > 0;
 }

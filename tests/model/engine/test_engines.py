@@ -48,15 +48,18 @@ MAKERS["cuda-on-cpu"] = cuda("cpu")
 CUDA = {"cuda": cuda("cuda")}
 
 
-def native(path: str) -> Make:
+def native(path: str, threads: int = 1) -> Make:
     def make(network: Decoder, most: int) -> NativeEngine:
-        return NativeEngine(network, weights=Format.F32, cache=Format.F32, max_sequences=most, path=path)
+        return NativeEngine(
+            network, weights=Format.F32, cache=Format.F32, max_sequences=most, threads=threads, path=path
+        )
 
     return make
 
 
 try:
     MAKERS |= {f"native-{path}": native(path) for path in paths()}
+    MAKERS["native-two"] = native(paths()[0], threads=2)
 except NativeUnavailable:
     MAKERS |= {}
 

@@ -90,3 +90,14 @@ def test_how_tokens_were_read_does_not_show(sharing: Sharing, path: str) -> None
 @pytest.mark.parametrize("path", PATHS[:1])
 def test_nor_with_the_shipped_network(path: str) -> None:
     check(NativeEngine(load("small"), path=path, max_sequences=12), random_tokens(60))
+
+
+@pytest.mark.parametrize("path", PATHS[:1])
+def test_nor_does_who_computed(path: str) -> None:
+    network, tokens = load("small"), random_tokens(100)
+    alone, helped = (NativeEngine(network, path=path, threads=threads) for threads in (1, 2))
+    mine, other = alone.open(0), helped.open(0)
+    for count in [1] * 60 + [2, 7, 31]:
+        more, tokens = tokens[:count], tokens[count:]
+        assert torch.equal(alone.logits(mine, more), helped.logits(other, more))
+        helped.threads = 2 if len(tokens) % 5 else 1

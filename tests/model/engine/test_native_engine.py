@@ -98,6 +98,26 @@ def test_a_network_whose_sizes_do_not_fit_is_refused() -> None:
         NativeEngine(Decoder(replace(SMALL, head_size=8)))
 
 
+def test_a_second_thread_comes_and_goes_and_there_is_no_third() -> None:
+    engine = NativeEngine(random_network(), threads=8)
+    assert engine.threads == 2
+    assert engine.backend.endswith(", 2 threads)")
+    engine.threads = 1
+    assert engine.threads == 1
+    assert "threads" not in engine.backend
+
+
+def test_sequences_outlive_their_engine_and_its_second_thread() -> None:
+    sequences = []
+    for _ in range(5):
+        engine = NativeEngine(random_network(), threads=2)
+        sequences.append(engine.open(0))
+        engine.run([(sequences[-1], Step(keep=0, append=(1, 2, 3)))])
+        del engine
+    for sequence in sequences:
+        sequence.close()
+
+
 def test_unknown_kernels_are_refused() -> None:
     with pytest.raises(NativeUnavailable, match=r"expected kernels of .*plain, got 'abacus'"):
         NativeEngine(random_network(), path="abacus")

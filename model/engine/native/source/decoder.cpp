@@ -46,9 +46,10 @@ std::unique_ptr<Cache> Decoder::fork(const Cache& cache) const {
 }
 
 Decoder::Decoder(const Shape& given, const TokenTable& table, const float* embedding, const float* norm,
-                 const LayerTensors* tensors, const Kernels& chosen)
-    : shape(given),
-      bench_(chosen, static_cast<Format>(given.weights), given.width, given.heads * given.head_size, given.hidden,
+                 const LayerTensors* tensors, std::shared_ptr<Hands> both)
+    : Network(std::move(both)),
+      shape(given),
+      bench_(*hands, static_cast<Format>(given.weights), given.width, given.heads * given.head_size, given.hidden,
              weight_bytes_of(given)),
       table_attribute_(table.attribute, table.attribute + given.vocabulary),
       table_group_(table.group, table.group + given.vocabulary),
@@ -88,16 +89,16 @@ Decoder::Decoder(const Shape& given, const TokenTable& table, const float* embed
         }
 
     qkv_stride_ = queries + 2 * shape.kv_heads() * size;
-    score_room_ = rounded_up(shape.context, kBlock) + 4 * kBlock;
-    const size_t floats =
-        kRows * (shape.width + qkv_stride_) + kTile * score_room_ + rounded_up(shape.vocabulary, kBlock);
+    const size_t padded = rounded_up(shape.vocabulary, kBlock);
+    hands->make_room(std::max<size_t>(kRows * qkv_stride_, padded), rounded_up(shape.context, kBlock) + 4 * kBlock,
+                     kRows * shape.heads);
+    const size_t floats = kRows * (shape.width + qkv_stride_) + padded;
     scratch_ = std::make_unique<Memory>(floats * sizeof(float));
     float* next = scratch_->as<float>();
     const auto take = [&](size_t count) { return std::exchange(next, next + count); };
     stream_ = take(kRows * shape.width);
     qkv_ = take(kRows * qkv_stride_);
-    scores_ = take(kTile * score_room_);
-    logits_ = take(rounded_up(shape.vocabulary, kBlock));
+    logits_ = take(padded);
 }
 
 void Decoder::plan(Cache& cache, const int32_t* tokens, int count, bool, std::vector<Row>& rows) const {
@@ -142,13 +143,13 @@ void Decoder::project(const Layer& layer, int l, const Row* rows, int n) {
         bench_.multiply(layer.qkv, n, qkv_);
     } else {
         const Activations in = bench_.rounded(shape.width, n);
-        kernels.multiply(layer.qkv, 0, queries, in, bench_.all_rows(), n, qkv_, qkv_stride_);
+        hands->multiply(layer.qkv, 0, queries, in, bench_.all_rows(), n, qkv_, qkv_stride_);
         for (int g = 0; g < shape.groups; g++) {
             int own[kRows], count = 0;
             for (int i = 0; i < n; i++)
                 if (table_group_[rows[i].token] == g) own[count++] = i;
             const int first = queries + 2 * g * size;
-            kernels.multiply(layer.qkv, first, first + 2 * size, in, own, count, qkv_ + queries, qkv_stride_);
+            hands->multiply(layer.qkv, first, first + 2 * size, in, own, count, qkv_ + queries, qkv_stride_);
         }
     }
     const float scale = 1 / std::sqrt(static_cast<float>(size));
@@ -185,29 +186,28 @@ void Decoder::attend(const Layer& layer, int l, const Row* rows, int n) {
         for (int k = 0; k < kv_heads; k++) {
             Span spans[kSpans] = {{sequence.keys(l, k), sequence.values(l, k), sequence.attributes.data()}};
             if (split) spans[1] = {sequence.keys(l, kv_heads + k), sequence.values(l, kv_heads + k), nullptr};
-            Query tile[kTile];
-            int filled = 0;
+            Tile tile{{spans[0], spans[1]}, split ? 2 : 1, 0, size, {}};
             for (int i = 0; i < (end - begin) * sharers; i++) {
                 const int row = begin + i / sharers, head = k * sharers + i % sharers, position = positions_[row];
                 const int window = split ? std::max(0, position + 1 - shape.window) : 0;
-                tile[filled++] = {qkv_ + row * qkv_stride_ + head * size,
-                                  bench_.values() + (row * heads + head) * size,
-                                  layer.leaning ? layer.leaning + k * shape.attributes : nullptr,
-                                  {{window, position + 1}, {0, split ? sequence.owned[k][window] : 0}}};
-                if (filled == kTile || i + 1 == (end - begin) * sharers) {
-                    bench_.kernels.attend(spans, split ? 2 : 1, tile, filled, size, static_cast<Format>(shape.cache),
-                                          scores_, score_room_);
-                    filled = 0;
+                tile.queries[tile.n++] = {qkv_ + row * qkv_stride_ + head * size,
+                                          bench_.values() + (row * heads + head) * size,
+                                          layer.leaning ? layer.leaning + k * shape.attributes : nullptr,
+                                          {{window, position + 1}, {0, split ? sequence.owned[k][window] : 0}}};
+                if (tile.n == kTile || i + 1 == (end - begin) * sharers) {
+                    hands->ask(tile);
+                    tile.n = 0;
                 }
             }
         }
     }
+    hands->attend(static_cast<Format>(shape.cache), bench_.values());
 }
 
 const float* Decoder::logits(int row, int first, int last) {
     const int from = first / kBlock * kBlock, to = static_cast<int>(rounded_up(last, kBlock));
     bench_.normalise(stream_ + row * shape.width, norm_, 1);
     const Activations in = bench_.rounded(shape.width, 1);
-    bench_.kernels.multiply(head_, from, to, in, bench_.all_rows(), 1, logits_ + from, 0);
+    hands->multiply(head_, from, to, in, bench_.all_rows(), 1, logits_ + from, 0);
     return logits_;
 }

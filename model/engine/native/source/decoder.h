@@ -56,7 +56,8 @@ private:
 class Decoder : public Network {
 public:
     Decoder(const Shape&, const TokenTable&, const float* embedding, const float* norm, const LayerTensors*,
-            const Kernels&);
+            std::shared_ptr<Hands>);
+    ~Decoder() override { hands->pair(false); }
 
     std::unique_ptr<Cache> open() const override { return std::make_unique<Sequence>(shape); }
     std::unique_ptr<Cache> fork(const Cache& from) const override;
@@ -93,8 +94,7 @@ private:
     std::unique_ptr<Memory> scratch_;
     int positions_[kRows];
     int qkv_stride_;
-    float *stream_, *qkv_, *scores_, *logits_;
-    size_t score_room_;
+    float *stream_, *qkv_, *logits_;
 };
 
 inline Sequence& sequence_of(const Row& row) { return static_cast<Sequence&>(*row.cache); }

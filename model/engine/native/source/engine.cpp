@@ -2,6 +2,7 @@
 // memory in a step, which ends the process.
 #include <algorithm>
 #include <new>
+#include <system_error>
 
 #include "decoder.h"
 #include "draw.h"
@@ -26,6 +27,11 @@ struct Work {
     float* logits;           // of the last draw's ranges, at their token ids, for whoever wants to see them; null without
 };
 
+static Cache* of(const Network& network, std::unique_ptr<Cache> cache) {
+    cache->hands = network.hands;
+    return cache.release();
+}
+
 // The name of the path of that rank, or null past the last.
 EXPORT const char* tradefours_path(int rank) {
     const auto all = paths();
@@ -35,7 +41,7 @@ EXPORT const char* tradefours_path(int rank) {
 EXPORT Network* tradefours_decoder(const Shape* shape, const TokenTable* table, const float* embedding,
                                    const float* norm, const LayerTensors* layers, int path) {
     try {
-        return new Decoder(*shape, *table, embedding, norm, layers, *paths().at(path));
+        return new Decoder(*shape, *table, embedding, norm, layers, std::make_shared<Hands>(*paths().at(path)));
     } catch (const std::exception&) {
         return nullptr;
     }
@@ -44,7 +50,7 @@ EXPORT Network* tradefours_decoder(const Shape* shape, const TokenTable* table, 
 EXPORT Network* tradefours_perceiver(const PerceiverShape* shape, const float* embedding, const float* norm,
                                      const CrossTensors* crosses, const LayerTensors* layers, int path) {
     try {
-        return new Perceiver(*shape, embedding, norm, crosses, layers, *paths().at(path));
+        return new Perceiver(*shape, embedding, norm, crosses, layers, std::make_shared<Hands>(*paths().at(path)));
     } catch (const std::exception&) {
         return nullptr;
     }
@@ -54,9 +60,19 @@ EXPORT void tradefours_free_network(Network* network) { delete network; }
 
 EXPORT int64_t tradefours_weight_bytes(const Network* network) { return network->weight_bytes(); }
 
+// Whether a second thread works beside the one that calls, where a core has nothing else to do. False: there is none to be had.
+EXPORT bool tradefours_pair(Network* network, bool two) {
+    try {
+        network->hands->pair(two);
+        return true;
+    } catch (const std::system_error&) {
+        return false;
+    }
+}
+
 EXPORT Cache* tradefours_sequence(const Network* network) {
     try {
-        return network->open().release();
+        return of(*network, network->open());
     } catch (const std::bad_alloc&) {
         return nullptr;
     }
@@ -64,7 +80,7 @@ EXPORT Cache* tradefours_sequence(const Network* network) {
 
 EXPORT Cache* tradefours_fork(const Network* network, const Cache* sequence) {
     try {
-        return network->fork(*sequence).release();
+        return of(*network, network->fork(*sequence));
     } catch (const std::bad_alloc&) {
         return nullptr;
     }
@@ -72,10 +88,14 @@ EXPORT Cache* tradefours_fork(const Network* network, const Cache* sequence) {
 
 EXPORT int64_t tradefours_sequence_bytes(const Cache* sequence) { return sequence->bytes(); }
 
-EXPORT void tradefours_free_sequence(Cache* sequence) { delete sequence; }
+EXPORT void tradefours_free_sequence(Cache* sequence) {
+    const std::shared_ptr<Hands> hands = std::move(sequence->hands);
+    hands->bury(std::shared_ptr<Cache>(sequence));
+}
 
 // All the work, in passes of at most kRows tokens. Tokens and lengths have been checked.
 EXPORT void tradefours_run(Network* network, Work* work, int count) {
+    const Hands::Shift shift(*network->hands);
     Row rows[kRows];
     struct { Work* work; int row; } drawing[kRows];
     std::vector<Row> planned;

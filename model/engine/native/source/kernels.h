@@ -13,6 +13,7 @@ constexpr size_t kHead = 2 * kBlock * sizeof(float);  // of an int8 group: its r
 constexpr size_t kGroupBytes = kHead + kGroup * kBlock;
 constexpr int kTile = 4;    // the most rows, or queries, that one pass over a block serves
 constexpr int kSpans = 2;
+constexpr int kRows = 32;   // tokens in a pass: their activations stay in the second-level cache
 constexpr int kMostHeadSize = 256;
 constexpr int kShareTop = 127;  // of a rounded share: two of its products with a value fit 16 bits
 

@@ -46,8 +46,6 @@ WITH_TILES inline void products(const uint8_t* x, size_t columns, const uint8_t*
     _tile_loadd(W, w + SUM * kGroupBytes + kHead, 4 * kBlock); \
     _tile_dpbusd(SUM, X, W)
 
-    for (size_t ahead = 0; ahead < groups * kGroupBytes; ahead += kLine)
-        fetch(w + kAtOnce * kGroupBytes + ahead);
     PRODUCT(0, 4, 6);
     if (groups > 1) { PRODUCT(1, 5, 7); }
     if (groups > 2) { PRODUCT(2, 4, 6); }
@@ -74,7 +72,9 @@ WITH_TILES void block_of_tiles(const Packed& m, const uint8_t* data, const Activ
             const uint8_t* head = data + (first + g) * kGroupBytes;
             const Floats scales = load(reinterpret_cast<const float*>(head));
             const __m512i begin = _mm512_loadu_si512(head + kBlock * sizeof(float));
+            const uint8_t* next = head + kAtOnce * kGroupBytes;  // asked for between sums: all at once would hold them up
             for (int i = 0; i < n; i++) {
+                for (size_t line = i * kLine; line < kGroupBytes; line += n * kLine) fetch(next + line);
                 const Ints sum = {_mm512_add_epi32(begin, _mm512_load_si512(sums[g][i]))};
                 totals[i] = fma(to_floats(sum), scales * broadcast(in.scales[at + i * groups + g]), totals[i]);
             }

@@ -3,9 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "kernels.h"
-
-constexpr int kRows = 32;  // tokens in a pass: their activations stay in the second-level cache
+#include "hands.h"
 
 // What is remembered of one sequence. A rewind lowers `length`; what lies beyond is written over.
 struct Cache {
@@ -13,6 +11,7 @@ struct Cache {
     virtual size_t bytes() const = 0;
 
     int length = 0;
+    std::shared_ptr<Hands> hands;  // which may be reading it
 };
 
 struct Row {
@@ -24,6 +23,7 @@ struct Row {
 
 class Network {
 public:
+    explicit Network(std::shared_ptr<Hands> given) : hands(std::move(given)) {}
     virtual ~Network() = default;
     virtual std::unique_ptr<Cache> open() const = 0;
     virtual std::unique_ptr<Cache> fork(const Cache&) const = 0;
@@ -38,4 +38,6 @@ public:
     virtual const float* logits(int row, int first, int last) = 0;
 
     virtual size_t weight_bytes() const = 0;
+
+    const std::shared_ptr<Hands> hands;  // a network that goes lets the second one go first
 };

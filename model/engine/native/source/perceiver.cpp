@@ -18,9 +18,9 @@ int crosses_of(const PerceiverShape& shape) { return shape.shorter ? 2 : 1; }
 
 // Attention shares nothing by attribute here, and asks nothing of the tokens.
 Decoder stack_of(const PerceiverShape& shape, const float* embedding, const float* norm, const LayerTensors* layers,
-                 const Kernels& kernels) {
+                 std::shared_ptr<Hands> hands) {
     const std::vector<uint8_t> none(shape.stack.vocabulary);
-    return Decoder(shape.stack, {none.data(), none.data(), none.data()}, embedding, norm, layers, kernels);
+    return Decoder(shape.stack, {none.data(), none.data(), none.data()}, embedding, norm, layers, std::move(hands));
 }
 }  // namespace
 
@@ -42,15 +42,16 @@ size_t Stream::bytes() const {
 }
 
 Perceiver::Perceiver(const PerceiverShape& shape, const float* embedding, const float* norm,
-                     const CrossTensors* crosses, const LayerTensors* layers, const Kernels& kernels)
-    : shape_(shape),
+                     const CrossTensors* crosses, const LayerTensors* layers, std::shared_ptr<Hands> both)
+    : Network(std::move(both)),
+      shape_(shape),
       latents_(shape.stack.context),
       size_(shape.stack.head_size),
       inner_(shape.stack.heads * shape.stack.head_size),
       cache_(static_cast<Format>(shape.stack.cache)),
-      bench_(kernels, static_cast<Format>(shape.stack.weights), shape.stack.width, inner_, shape.stack.hidden,
+      bench_(*hands, static_cast<Format>(shape.stack.weights), shape.stack.width, inner_, shape.stack.hidden,
              crosses_of(shape) * cross_bytes(shape.stack)),
-      stack_(stack_of(shape, embedding, norm, layers, kernels)) {
+      stack_(stack_of(shape, embedding, norm, layers, hands)) {
     const int width = shape.stack.width, half = size_ / 2;
     for (int c = 0; c < crosses_of(shape); c++) {
         const CrossTensors& t = crosses[c];
@@ -65,14 +66,13 @@ Perceiver::Perceiver(const PerceiverShape& shape, const float* embedding, const 
     }
     for (int i = 0; i < half; i++)
         rates_.push_back(std::pow(static_cast<double>(shape.stack.rope_base), -static_cast<double>(i) / half));
-    score_room_ = rounded_up(shape.context + latents_, kBlock) + 4 * kBlock;
-    scratch_ = std::make_unique<Memory>((kRows * (2 * half + 2 * inner_) + kTile * score_room_) * sizeof(float));
+    hands->make_room(kRows * 2 * inner_, rounded_up(shape.context + latents_, kBlock) + 4 * kBlock, kRows * shape.stack.heads);
+    scratch_ = std::make_unique<Memory>(kRows * (2 * half + 2 * inner_) * sizeof(float));
     float* next = scratch_->as<float>();
     const auto take = [&](size_t count) { return std::exchange(next, next + count); };
     cos_ = take(kRows * half);
     sin_ = take(kRows * half);
     projected_ = take(kRows * 2 * inner_);
-    scores_ = take(kTile * score_room_);
 }
 
 std::unique_ptr<Cache> Perceiver::fork(const Cache& cache) const {
@@ -200,22 +200,22 @@ void Perceiver::attend(int c, const Row* rows, const int* latents, int n) {
         const Ring& ring = stream.rings[c];
         const int first = oldest(stream, ring), slot = first % ring.slots;
         for (int h = 0; h < shape_.stack.heads; h++) {
-            const Span span{ring.keys(h), ring.values(h), nullptr}, spans[kSpans] = {span, span};
+            const Span span{ring.keys(h), ring.values(h), nullptr};
             for (int at = begin; at < end; at += kTile) {
-                Query tile[kTile];
-                const int filled = std::min(kTile, end - at);
-                for (int i = 0; i < filled; i++) {
+                Tile tile{{span, span}, kSpans, std::min(kTile, end - at), size_, {}};
+                for (int i = 0; i < tile.n; i++) {
                     const int place = (at + i) * inner_ + h * size_;
                     const int stop = slot + rows[latents[at + i]].position + 1 - first;
-                    tile[i] = {projected_ + place,
-                               bench_.values() + place,
-                               nullptr,
-                               {{slot, std::min(stop, ring.slots)}, {0, std::max(0, stop - ring.slots)}}};
+                    tile.queries[i] = {projected_ + place,
+                                       bench_.values() + place,
+                                       nullptr,
+                                       {{slot, std::min(stop, ring.slots)}, {0, std::max(0, stop - ring.slots)}}};
                 }
-                bench_.kernels.attend(spans, kSpans, tile, filled, size_, cache_, scores_, score_room_);
+                hands->ask(tile);
             }
         }
     }
+    hands->attend(cache_, bench_.values());
 }
 
 const float* Perceiver::logits(int row, int first, int last) { return stack_.logits(latent_of_[row], first, last); }

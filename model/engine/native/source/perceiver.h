@@ -44,7 +44,8 @@ struct Stream : Cache {
 class Perceiver : public Network {
 public:
     Perceiver(const PerceiverShape&, const float* embedding, const float* norm, const CrossTensors*,
-              const LayerTensors*, const Kernels&);
+              const LayerTensors*, std::shared_ptr<Hands>);
+    ~Perceiver() override { hands->pair(false); }
 
     std::unique_ptr<Cache> open() const override { return std::make_unique<Stream>(shape_); }
     std::unique_ptr<Cache> fork(const Cache&) const override;
@@ -74,7 +75,6 @@ private:
     std::vector<Cross> crosses_;
     std::vector<double> rates_;  // of the rotary angles
     std::unique_ptr<Memory> scratch_;
-    float *cos_, *sin_, *projected_, *scores_;
-    size_t score_room_;
+    float *cos_, *sin_, *projected_;
     int latent_of_[kRows];  // of the pass's rows
 };

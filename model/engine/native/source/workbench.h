@@ -14,7 +14,7 @@ struct Mlp {
 class Workbench {
 public:
     // `inner`: the widest input of a product beside the stream and the MLP's. `weight_bytes` holds all that is packed.
-    Workbench(const Kernels&, Format weights, int width, int inner, int hidden, size_t weight_bytes);
+    Workbench(Hands&, Format weights, int width, int inner, int hidden, size_t weight_bytes);
 
     // Tensors come row by row; row i of the packed matrix is row order[i].
     Packed pack(const float* matrix, int count, int columns, const std::vector<int>& order);
@@ -32,6 +32,7 @@ public:
     void add_mlp(const Mlp&, int n, float* stream);
 
     const Kernels& kernels;
+    Hands& hands;
     const int* all_rows() const { return all_rows_; }
     size_t weight_bytes() const { return packed_.bytes(); }
 
