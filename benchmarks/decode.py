@@ -1,7 +1,7 @@
 """`tradefours bench decode`: one token after another for one player, beside other engines and the memory's own limit.
 
-All run the same shape with one thread, and take the likeliest token of the whole vocabulary; the peers and our `mha`
-have the same weights. What the columns mean:
+All run the same shape, with one thread where no other number is said, and take the likeliest token of the whole
+vocabulary; the peers and our `mha` have the same weights. What the columns mean:
 
 - `ms_p50`: the median of the rounds' medians; `ms_p10` and `ms_p90` are of all tokens.
 - `ours_is`: how many times as fast our first engine with `mha` is, in the median round.
@@ -20,6 +20,7 @@ import torch
 
 from benchmarks.engines import (
     CUDA,
+    TWO_THREADS,
     Backend,
     On,
     Runner,
@@ -54,7 +55,7 @@ def bench_decode(*, quick: bool, json_file: Path | None, on: On = On.PROCESSOR) 
     rows: list[Row] = []
     ratios: dict[str, float] = {}
     notes: list[str] = []
-    backends = our_backends(on, all_formats=not quick)
+    backends = our_backends(on, all_formats=not quick, paired=True)
     for size in ("small",) if quick and backends[0] is not CUDA else ("small", "medium"):
         field = Field(size, backends, with_hf_at=CONTEXTS[:1] if quick else CONTEXTS)
         notes += [note for note in field.notes if note not in notes]
@@ -80,7 +81,9 @@ class Field:
         mha = self._network(Sharing.MHA)
         self._ours: dict[Key, Runner] = {(each.name, "mha"): Runner(each, mha) for each in backends}
         others = (Sharing.ROUTED, Sharing.PARTITIONED) if self._is_on_gpu else (Sharing.ROUTED,)
-        self._ours |= {(self._first.name, each.value): Runner(self._first, self._network(each)) for each in others}
+        fastest = [each for each in backends if each in (self._first, TWO_THREADS)]
+        for each in others:
+            self._ours |= {(backend.name, each.value): Runner(backend, self._network(each)) for backend in fastest}
         self._peers, self.notes = list[Peer](), gpu_notes(self._first)
         self._hf: Any = None
         if not self._is_on_gpu:
@@ -111,6 +114,9 @@ class Field:
     def ratios(self, context: int, timed: dict[Key, Timed]) -> dict[str, float]:
         ours = timed[self._first.name, "mha"]
         found = {}
+        for sharing in ("mha", "routed") if (TWO_THREADS.name, "mha") in timed else ():
+            one, two = timed[self._first.name, sharing], timed[TWO_THREADS.name, sharing]
+            found[f"two_threads_{sharing}_{context}"] = two.times_as_fast_as(one)
         if self._hf and context == CONTEXTS[0]:
             found[f"vs_hf_{context}"] = ours.times_as_fast_as(timed[self._hf.name, "mha"])
         if self._peers:

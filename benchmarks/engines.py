@@ -9,6 +9,7 @@ from typing import Any, Final
 import torch
 
 from model.engine.backends import AnyEngine
+from model.engine.cores import cores
 from model.engine.cuda.engine import CudaEngine
 from model.engine.native.decoder import Format
 from model.engine.native.engine import NativeEngine
@@ -52,15 +53,19 @@ INT8: Final = 1 + 4 / 64  # a byte, and its share of a scale
 INT8_KV: Final = 1 + 4 / 48  # a scale for each head of `small`
 
 
-def native(weights: Format, weight_bytes: float, cache: Format, kv_bytes: float) -> Backend:
+def native(weights: Format, weight_bytes: float, cache: Format, kv_bytes: float, threads: int = 1) -> Backend:
     def make(network: Decoder, most: int) -> NativeEngine:
-        return NativeEngine(network, weights=weights, cache=cache, max_sequences=most)
+        return NativeEngine(network, weights=weights, cache=cache, max_sequences=most, threads=threads)
 
-    return Backend(f"native {weights.name.lower()}", weight_bytes, kv_bytes, make)
+    name = f"native {weights.name.lower()}"
+    return Backend(name if threads == 1 else f"{name}, {threads} threads", weight_bytes, kv_bytes, make)
 
 
-def our_backends(on: On = On.PROCESSOR, *, all_formats: bool = False) -> list[Backend]:
-    """What runs here, the fastest first."""
+TWO_THREADS: Final = native(Format.INT8, INT8, Format.INT8, INT8_KV, threads=2)
+
+
+def our_backends(on: On = On.PROCESSOR, *, all_formats: bool = False, paired: bool = False) -> list[Backend]:
+    """What runs here, the fastest first. `paired`: then TWO_THREADS, where there is a core for the second."""
     if on is On.CUDA or (on is On.AUTO and torch.cuda.is_available()):
         return [CUDA]
     try:
@@ -68,7 +73,8 @@ def our_backends(on: On = On.PROCESSOR, *, all_formats: bool = False) -> list[Ba
     except NativeUnavailable:
         return [TORCH]
     int8, bf16 = native(Format.INT8, INT8, Format.INT8, INT8_KV), native(Format.BF16, 2, Format.BF16, 2)
-    return [int8, bf16, native(Format.F32, 4, Format.F32, 4), TORCH] if all_formats else [int8, TORCH]
+    others = [bf16, native(Format.F32, 4, Format.F32, 4)] if all_formats else []
+    return [int8, *([TWO_THREADS] if paired and cores() >= 2 else []), *others, TORCH]
 
 
 def gpu_notes(backend: Backend) -> list[str]:

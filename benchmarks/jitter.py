@@ -1,8 +1,9 @@
-"""`tradefours bench jitter`: how evenly one player's tokens come. The shipped `small` at a context of 512, one thread.
+"""`tradefours bench jitter`: how evenly one player's tokens come. The shipped `small` at a context of 512.
 
 - `free`: one token after another. `paced`: 100 a second, from when a token was due to when it was there.
 - `busy ...`: the same while another process computes on as much of a second core as the system gives it.
 - `served`: the engine's steps for four players of the WebSocket server, in its process, who send 400 messages a second.
+- `2 threads ...`: each once more with the engine's second thread, where there is a core for it.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Final
 import torch
 
 from benchmarks.crowd import PLAYERS
-from benchmarks.engines import our_backends
+from benchmarks.engines import TWO_THREADS, our_backends
 from benchmarks.pace import Players, paced
 from benchmarks.programs import busy_core
 from benchmarks.report import Row, write_report
@@ -34,19 +35,27 @@ FULL_SERVED_S: Final = 60.0
 def bench_jitter(*, quick: bool, json_file: Path | None) -> int:
     """Measure, print, write. Returns the exit code."""
     torch.set_num_threads(1)
-    backend, network = our_backends()[0], load("small")
-    timed = interleave(scenes(Players(backend.make(network, 1), 1, CONTEXT)), QUICK_S if quick else FULL_S)
-    steps = served_steps(backend.make(network, PLAYERS + 1), QUICK_SERVED_S if quick else FULL_SERVED_S)
-    if not steps:
-        raise TradefoursError("expected steps of the server's engine, got none")
-    timed["served"] = Timed((tuple(steps),))
+    network, contestants = load("small"), {"": our_backends()[0]}
+    if TWO_THREADS in our_backends(paired=True):
+        contestants["2 threads "] = TWO_THREADS
+    slices = {
+        who + scene: each
+        for who, backend in contestants.items()
+        for scene, each in scenes(Players(backend.make(network, 1), 1, CONTEXT)).items()
+    }
+    timed = interleave(slices, QUICK_S if quick else FULL_S)
+    for who, backend in contestants.items():
+        steps = served_steps(backend.make(network, PLAYERS + 1), QUICK_SERVED_S if quick else FULL_SERVED_S)
+        if not steps:
+            raise TradefoursError("expected steps of the server's engine, got none")
+        timed[who + "served"] = Timed((tuple(steps),))
     rows = [_row(scene, each) for scene, each in timed.items()]
     ratios = {
         f"{scene.replace(' ', '_')}_{name}": value
         for scene, each in timed.items()
         for name, value in _figures(each).items()
     }
-    write_report("jitter", rows, ratios, json_file, [f"Engine: {backend.name}."])
+    write_report("jitter", rows, ratios, json_file, [f"Engine: {contestants[''].name}."])
     return 0
 
 

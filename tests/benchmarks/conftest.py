@@ -25,6 +25,7 @@ def measure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Measure:
     threads = torch.get_num_threads()
     monkeypatch.setattr(engines, "preset", lambda name: PRESETS["tiny"])
     monkeypatch.setattr(present, "STEPPING", (NOWHERE,))
+    monkeypatch.setattr(engines, "cores", lambda: 1.0)
 
     def run(name: str, **options: Any) -> dict[str, Any]:
         module = importlib.import_module(f"benchmarks.{name}")
@@ -38,6 +39,12 @@ def measure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Measure:
         return found
 
     return run
+
+
+@pytest.fixture
+def two_cores(measure: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one for a second thread."""
+    monkeypatch.setattr(engines, "cores", lambda: 2.0)
 
 
 @pytest.fixture

@@ -27,6 +27,16 @@ def test_without_peers_it_says_so_and_measures_the_rest(
     assert ours[0]["ours_is"] == 1.0
 
 
+def test_two_threads_stand_beside_one(measure: Measure, monkeypatch: pytest.MonkeyPatch, two_cores: None) -> None:
+    monkeypatch.setattr(decode, "CONTEXTS", (8,))
+    monkeypatch.setattr(decode, "BANDWIDTH_MB", (1,))
+    monkeypatch.setattr(decode, "HUGGING_FACE", NOWHERE)
+    found = measure("decode")
+    assert set(found["ratios"]) == {"of_floor_8", "two_threads_mha_8", "two_threads_routed_8"}
+    helped = [row for row in found["rows"] if row["engine"] == "native int8, 2 threads"]
+    assert [row["sharing"] for row in helped] == ["mha", "routed"]
+
+
 def test_on_a_gpu_there_are_times_and_no_peers(
     measure: Measure, monkeypatch: pytest.MonkeyPatch, cuda_on_processor: None
 ) -> None:

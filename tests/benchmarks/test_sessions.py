@@ -22,6 +22,18 @@ def test_every_count_is_measured_free_and_at_a_pace(measure: Measure, monkeypatc
     assert rows["routed", 16, "100/s"]["ms_p99"] == pytest.approx(found["ratios"]["sessions_16_p99_ms"], abs=1e-3)
 
 
+def test_a_second_thread_helps_whoever_plays_as_we_ship_it(
+    measure: Measure, monkeypatch: pytest.MonkeyPatch, two_cores: None
+) -> None:
+    monkeypatch.setattr(sessions, "COUNTS", (1,))
+    monkeypatch.setattr(sessions, "CONTEXT", 8)
+    monkeypatch.setattr(sessions, "QUICK_PACED_S", 0.1)
+    found = measure("sessions")
+    assert "two_threads_1" in found["ratios"]
+    helped = [row["pace"] for row in found["rows"] if row["sharing"] == "routed, 2 threads"]
+    assert helped == ["free", "100/s"]
+
+
 def test_the_worst_player_counts() -> None:
     assert worst([[1.0] * 100, [1.0] * 98 + [7.0, 7.0]], 0.99) == 7.0
 

@@ -11,8 +11,8 @@ from tests.conftest import ROOT
 
 def test_the_environment_sets_what_the_caller_leaves_open() -> None:
     environ = {"TRADEFOURS_PORT": "9000", "TRADEFOURS_MODEL": "tiny", "TRADEFOURS_UNKNOWN": "1", "PATH": "/bin"}
-    settings = Settings.read(environ, model="other", threads=None)
-    assert (settings.port, settings.model, settings.threads) == (9000, "other", 1)
+    settings = Settings.read(environ, model="other", max_sessions=None)
+    assert (settings.port, settings.model, settings.max_sessions) == (9000, "other", 4)
 
 
 @pytest.mark.parametrize("environ", [{"TRADEFOURS_PORT": "70000"}, {"TRADEFOURS_MAX_SESSIONS": "many"}])

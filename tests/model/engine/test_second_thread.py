@@ -12,6 +12,12 @@ from model.engine.second_thread import take_second_thread
 from tests.model.random_networks import random_network
 
 
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_thread, "CAN_GIVE_WAY", True)
+    monkeypatch.setattr(second_thread, "cores", lambda: 2.0)
+
+
 @pytest.fixture
 def engine() -> NativeEngine:
     try:
@@ -22,24 +28,24 @@ def engine() -> NativeEngine:
 
 
 @pytest.mark.parametrize(("alone", "paired", "wanted"), [(1.0, 0.5, 2), (1.0, 1.0, 2), (1.0, 1.2, 1)])
-def test_unless_it_is_slower(
-    engine: NativeEngine, alone: float, paired: float, wanted: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(second_thread, "cores", lambda: 2.0)
+def test_unless_it_is_slower(engine: NativeEngine, alone: float, paired: float, wanted: int) -> None:
     take_second_thread(engine, lambda measured: alone if measured.threads == 1 else paired)
     assert engine.threads == wanted
 
 
-def test_what_was_slow_only_at_first_is_not_slow(engine: NativeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(second_thread, "cores", lambda: 2.0)
+def test_what_was_slow_only_at_first_is_not_slow(engine: NativeEngine) -> None:
     found = iter([9.0, 9.0, 1.0, 1.2])
     take_second_thread(engine, lambda _: next(found))
     assert engine.threads == 1
 
 
-def test_nobody_where_there_is_one_core(engine: NativeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(second_thread, "cores", lambda: 1.5)
-    take_second_thread(engine, lambda _: pytest.fail("nothing needs to be measured"))
+def test_nobody_where_there_is_one_core_or_others_would_suffer(
+    engine: NativeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("cores", lambda: 1.5), ("CAN_GIVE_WAY", False)):
+        with monkeypatch.context() as here:
+            here.setattr(second_thread, name, value)
+            take_second_thread(engine, lambda _: pytest.fail("nothing needs to be measured"))
     assert engine.threads == 1
 
 
