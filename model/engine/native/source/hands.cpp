@@ -64,26 +64,39 @@ void Hands::pair(bool two) {
         bell_.notify_one();
     }
     second_.join();
-    graves_.clear();
+    clear_graves();
 }
 
 void Hands::make_room(size_t numbers, size_t scores, size_t tiles) {
-    mirror_.resize(std::max(mirror_.size(), numbers));
-    scores_.resize(std::max(scores_.size(), kTile * scores));
-    other_scores_.resize(scores_.size());
+    const auto grow = [](Memory& memory, size_t floats) {
+        if (memory.bytes() < floats * sizeof(float)) memory = Memory(floats * sizeof(float));
+    };
+    grow(mirror_, numbers);
+    grow(scores_, kTile * scores);
+    grow(other_scores_, kTile * scores);
     tiles_.reserve(tiles);
 }
 
 void Hands::begin() {
     if (!are_two()) return;
     awake_.store(true, std::memory_order_release);
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (asleep_) bell_.notify_one();
-    asleep_ = false;
+    if (const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock); lock && asleep_) {
+        bell_.notify_one();
+        asleep_ = false;
+    }
+    clear_graves();
 }
 
 void Hands::bury(std::shared_ptr<void> memory) {
-    if (are_two()) graves_.push_back(std::move(memory));
+    {
+        std::lock_guard<std::mutex> lock(graves_mutex_);
+        if (are_two()) graves_.push_back(std::move(memory));
+    }
+    clear_graves();
+}
+
+void Hands::clear_graves() {
+    std::lock_guard<std::mutex> lock(graves_mutex_);
     if (!inside_.load(std::memory_order_acquire)) graves_.clear();
 }
 
@@ -130,13 +143,13 @@ void Hands::work(const Job& job, const Tile& tile, int part) {
     if (job.tiles) {
         Query queries[kTile];
         std::copy_n(tile.queries, tile.n, queries);
-        for (int i = 0; i < tile.n; i++) queries[i].out = mirror_.data() + (queries[i].out - job.base);
-        kernels.attend(tile.spans, tile.span_count, queries, tile.n, tile.head_size, job.format, other_scores_.data(),
-                       other_scores_.size() / kTile);
+        for (int i = 0; i < tile.n; i++) queries[i].out = mirror() + (queries[i].out - job.base);
+        kernels.attend(tile.spans, tile.span_count, queries, tile.n, tile.head_size, job.format,
+                       other_scores_.as<float>(), room());
     } else {
         const Product& p = job.product;
         const int first = beginning(p, job.parts, part), last = beginning(p, job.parts, part + 1);
-        kernels.multiply(p.matrix, first, last, p.in, p.rows, p.n, mirror_.data() + (first - p.first), p.stride);
+        kernels.multiply(p.matrix, first, last, p.in, p.rows, p.n, mirror() + (first - p.first), p.stride);
     }
 }
 
@@ -185,7 +198,7 @@ void Hands::multiply(const Packed& m, int first, int last, const Activations& in
     const int from = beginning(job.product, parts, others) - first;
     for (int i = 0; i < n && from < last - first; i++) {
         const size_t at = rows[i] * stride + from;
-        std::memcpy(out + at, mirror_.data() + at, (last - first - from) * sizeof(float));
+        std::memcpy(out + at, mirror() + at, (last - first - from) * sizeof(float));
     }
 }
 
@@ -193,12 +206,13 @@ void Hands::attend(Format format, float* base) {
     const int count = static_cast<int>(tiles_.size());
     int mine = share({{}, tiles_.data(), format, base, count}, [&](int part) {
         const Tile& t = tiles_[part];
-        kernels.attend(t.spans, t.span_count, t.queries, t.n, t.head_size, format, scores_.data(), scores_.size() / kTile);
+        kernels.attend(t.spans, t.span_count, t.queries, t.n, t.head_size, format, scores_.as<float>(),
+                       room());
     });
     for (; mine < count; mine++)
         for (int i = 0; i < tiles_[mine].n; i++) {
             float* out = tiles_[mine].queries[i].out;
-            std::memcpy(out, mirror_.data() + (out - base), tiles_[mine].head_size * sizeof(float));
+            std::memcpy(out, mirror() + (out - base), tiles_[mine].head_size * sizeof(float));
         }
     tiles_.clear();
 }

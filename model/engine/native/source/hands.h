@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "kernels.h"
+#include "packing.h"
 
 // As Kernels::multiply has it.
 struct Product {
@@ -56,7 +56,7 @@ public:
         Hands& hands_;
     };
 
-    void bury(std::shared_ptr<void> memory);  // is kept as long as the second thread may read it
+    void bury(std::shared_ptr<void> memory);  // is kept as long as the second thread may read it; from any thread
 
     const Kernels& kernels;
 
@@ -76,16 +76,21 @@ private:
     void look();
     void work(const Job&, const Tile&, int part);
 
-    std::vector<float> mirror_, scores_, other_scores_;
+    float* mirror() const { return mirror_.as<float>(); }
+    size_t room() const { return scores_.bytes() / sizeof(float) / kTile; }
+    void clear_graves();
+
+    Memory mirror_{0}, scores_{0}, other_scores_{0};
     std::vector<Tile> tiles_;
     Job job_;
-    alignas(kLine) std::atomic<uint64_t> taken_{0};  // the job's number, its first part that is free, and the one after its last
-    alignas(kLine) std::atomic<uint64_t> done_{0};   // the number of the second thread's last part that is done: its job's, and its own
+    alignas(kLine) std::atomic<uint64_t> taken_{0};  // the job's number, its first free part, and the one after the last
+    alignas(kLine) std::atomic<uint64_t> done_{0};   // the job and the part that the second thread has done last
     alignas(kLine) std::atomic<bool> here_{false};   // the second thread runs, as far as is known
     std::atomic<bool> awake_{false}, inside_{false};
-    std::mutex mutex_;
+    std::mutex mutex_;  // of the three below; in work the first thread never waits for it, as the second may be stopped while it has it
     std::condition_variable bell_;
     bool asleep_ = false, quit_ = false;
+    std::mutex graves_mutex_;  // a sequence may be closed from any thread
     std::vector<std::shared_ptr<void>> graves_;
     std::thread second_;
 };
