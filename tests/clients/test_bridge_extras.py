@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,10 @@ async def test_taps_make_the_tempo_and_others_hear_our_clock(jack_server: dict[s
             heard = daw.heard
         assert heard[0].message == b"\xfa"
         pulses = [event.at for event in heard if event.message == b"\xf8"]
-        period = (pulses[-1] - pulses[4]) / (len(pulses) - 5)
-        assert period == pytest.approx(0.3e9 / 24, rel=0.03)
+        wanted = 0.3e9 / 24
+        gaps = [later - earlier for earlier, later in pairwise(pulses[4:])]
+        period = sum(gaps) / sum(max(1, round(gap / wanted)) for gap in gaps)  # a busy machine's listener misses some
+        assert period == pytest.approx(wanted, rel=0.03)
         await server.until(lambda: any(isinstance(m, ClientHeartbeat) and m.tick and m.bpm for m in server.heard))
         told = [m.bpm for m in server.heard if isinstance(m, ClientHeartbeat) and m.bpm]
         assert told[-1] == pytest.approx(200, rel=0.03)
