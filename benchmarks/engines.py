@@ -9,11 +9,11 @@ from typing import Any, Final
 import torch
 
 from model.engine.backends import AnyEngine
-from model.engine.cores import cores
 from model.engine.cuda.engine import CudaEngine
 from model.engine.native.decoder import Format
 from model.engine.native.engine import NativeEngine
 from model.engine.native.library import NativeUnavailable, library
+from model.engine.second_thread import has_room_for_two
 from model.engine.torch_engine import TorchEngine
 from model.engine.work import Draw, Engine, Sampling, Step
 from model.networks.config import NetworkConfig, Sharing, preset
@@ -74,7 +74,7 @@ def our_backends(on: On = On.PROCESSOR, *, all_formats: bool = False, paired: bo
         return [TORCH]
     int8, bf16 = native(Format.INT8, INT8, Format.INT8, INT8_KV), native(Format.BF16, 2, Format.BF16, 2)
     others = [bf16, native(Format.F32, 4, Format.F32, 4)] if all_formats else []
-    return [int8, *([TWO_THREADS] if paired and cores() >= 2 else []), *others, TORCH]
+    return [int8, *([TWO_THREADS] if paired and has_room_for_two() else []), *others, TORCH]
 
 
 def gpu_notes(backend: Backend) -> list[str]:

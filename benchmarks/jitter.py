@@ -35,8 +35,9 @@ FULL_SERVED_S: Final = 60.0
 def bench_jitter(*, quick: bool, json_file: Path | None) -> int:
     """Measure, print, write. Returns the exit code."""
     torch.set_num_threads(1)
-    network, contestants = load("small"), {"": our_backends()[0]}
-    if TWO_THREADS in our_backends(paired=True):
+    network, backends = load("small"), our_backends(paired=True)
+    contestants = {"": backends[0]}
+    if TWO_THREADS in backends:
         contestants["2 threads "] = TWO_THREADS
     slices = {
         who + scene: each
@@ -55,7 +56,7 @@ def bench_jitter(*, quick: bool, json_file: Path | None) -> int:
         for scene, each in timed.items()
         for name, value in _figures(each).items()
     }
-    write_report("jitter", rows, ratios, json_file, [f"Engine: {contestants[''].name}."])
+    write_report("jitter", rows, ratios, json_file, [f"Engine: {backends[0].name}."])
     return 0
 
 

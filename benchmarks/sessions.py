@@ -38,10 +38,11 @@ Key = tuple[str, int]  # who, how many
 def bench_sessions(*, quick: bool, json_file: Path | None, on: On = On.PROCESSOR) -> int:
     """Measure, print, write. Returns the exit code."""
     torch.set_num_threads(1)
-    backend = our_backends(on)[0]
+    backends = our_backends(on, paired=True)
+    backend = backends[0]
     size, counts = ("medium", CUDA_COUNTS) if backend is CUDA else ("small", COUNTS)
     contestants: dict[str, tuple[Backend, Sharing]] = {each.value: (backend, each) for each in SHARINGS}
-    if TWO_THREADS in our_backends(on, paired=True):
+    if TWO_THREADS in backends:
         contestants[HELPED] = (TWO_THREADS, SHARINGS[0])
     players = {
         (who, count): make_players(engine, size, sharing, count)

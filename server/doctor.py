@@ -145,7 +145,6 @@ def _look_for_server(findings: Findings, url: str) -> None:
 def _measure_decoding(findings: Findings, model: str) -> None:
     try:
         from model.engine.backends import make_engine
-        from model.engine.native.engine import NativeEngine
         from model.engine.native.library import NativeUnavailable, library
         from model.engine.second_thread import take_second_thread
         from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms, solo_ms
@@ -164,15 +163,13 @@ def _measure_decoding(findings: Findings, model: str) -> None:
     is_solo = isinstance(network, Perceiver)
     findings.plays = "solo piano, in answers" if is_solo else "every mode"
     measure = solo_ms if is_solo else decode_ms
-    if isinstance(engine, NativeEngine):
-        take_second_thread(engine, measure)
+    findings.decode_ms = round(take_second_thread(engine, measure), 3)
     findings.backend = engine.backend
     if engine.backend.startswith("torch"):
         try:
             library()
         except NativeUnavailable as error:
             findings.advice.append(f"{error}; torch plays in its place, some ten times slower")
-    findings.decode_ms = round(measure(engine), 3)
     findings.tokens_per_second = round(1000 / findings.decode_ms, 1)
     if findings.tokens_per_second < LIVE_TOKENS_PER_SECOND:
         findings.advice.append(

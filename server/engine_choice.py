@@ -6,7 +6,6 @@ from typing import Final
 
 from model.checkpoint import AnyNetwork
 from model.engine.backends import AnyEngine, make_engine
-from model.engine.native.engine import NativeEngine
 from model.engine.second_thread import take_second_thread
 from model.engine.speed import LIVE_TOKENS_PER_SECOND, decode_ms, solo_ms
 from model.networks.perceiver import Perceiver
@@ -33,9 +32,7 @@ def with_head_room(settings: Settings, names: Sequence[str]) -> LoadedEngine:
         network = load_any(name)
         engine, is_solo = _engine(settings, network), isinstance(network, Perceiver)
         measure = solo_ms if is_solo else decode_ms
-        if settings.threads is None and isinstance(engine, NativeEngine):
-            take_second_thread(engine, measure)
-        speed = 1000 / measure(engine)
+        speed = 1000 / (take_second_thread(engine, measure) if settings.threads is None else measure(engine))
         if speed >= needed or name == names[-1]:
             break
         log.warning("network %s makes %.0f tokens/s here, and %d are needed: a smaller one plays", name, speed, needed)

@@ -79,14 +79,14 @@ def _prompt(source: Path | None) -> Score:
 def _written_here(source: Path | None, options: GenerationOptions, model: str) -> list[bytes]:
     prompt = _prompt(source)  # what is wrong with it is told before anything heavy is loaded
     from model.engine.backends import make_engine
-    from model.engine.cores import cores
+    from model.engine.second_thread import has_room_for_two
     from model.engine.together import run_together
     from model.networks.perceiver import Perceiver
     from model.registry import load_any
     from server.batch import AT_ONCE, SEQUENCES
 
     network = load_any(model)
-    engine = make_engine(network, threads=2 if cores() >= 2 else 1, max_sequences=SEQUENCES)
+    engine = make_engine(network, threads=2 if has_room_for_two() else 1, max_sequences=SEQUENCES)
     is_solo = isinstance(network, Perceiver)
     order = prepare_solo(options, prompt) if is_solo else prepare(options, prompt, engine.capacity)
     with tqdm(total=order.size * options.variations, desc=f"{Path(model).name} plays", unit=f" {order.unit}") as bar:

@@ -25,7 +25,7 @@ def measure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Measure:
     threads = torch.get_num_threads()
     monkeypatch.setattr(engines, "preset", lambda name: PRESETS["tiny"])
     monkeypatch.setattr(present, "STEPPING", (NOWHERE,))
-    monkeypatch.setattr(engines, "cores", lambda: 1.0)
+    monkeypatch.setattr(engines, "has_room_for_two", lambda: False)
 
     def run(name: str, **options: Any) -> dict[str, Any]:
         module = importlib.import_module(f"benchmarks.{name}")
@@ -44,7 +44,7 @@ def measure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Measure:
 @pytest.fixture
 def two_cores(measure: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is one for a second thread."""
-    monkeypatch.setattr(engines, "cores", lambda: 2.0)
+    monkeypatch.setattr(engines, "has_room_for_two", lambda: True)
 
 
 @pytest.fixture

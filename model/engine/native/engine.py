@@ -58,7 +58,6 @@ class NativeEngine:
             if isinstance(network, Perceiver)
             else pack_decoder(network, weights=weights, cache=cache, path=path)
         )
-        self._threads = 1
         self.threads = threads
         self._draws = ToldDraws()
         self._sequence_bytes = self._bytes_of_one()
@@ -79,7 +78,7 @@ class NativeEngine:
 
     @threads.setter
     def threads(self, threads: int) -> None:
-        self._threads = 2 if library().tradefours_pair(self._packed.handle, threads > 1) and threads > 1 else 1
+        self._threads = 2 if library().tradefours_pair(self._packed.handle, threads > 1) else 1
 
     @property
     def capacity(self) -> int:

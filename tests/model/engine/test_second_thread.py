@@ -29,8 +29,9 @@ def engine() -> NativeEngine:
 
 @pytest.mark.parametrize(("alone", "paired", "wanted"), [(1.0, 0.5, 2), (1.0, 1.0, 2), (1.0, 1.2, 1)])
 def test_unless_it_is_slower(engine: NativeEngine, alone: float, paired: float, wanted: int) -> None:
-    take_second_thread(engine, lambda measured: alone if measured.threads == 1 else paired)
+    found = take_second_thread(engine, lambda _: alone if engine.threads == 1 else paired)
     assert engine.threads == wanted
+    assert found == (alone if wanted == 1 else paired)
 
 
 def test_what_was_slow_only_at_first_is_not_slow(engine: NativeEngine) -> None:
@@ -39,13 +40,19 @@ def test_what_was_slow_only_at_first_is_not_slow(engine: NativeEngine) -> None:
     assert engine.threads == 1
 
 
+@pytest.mark.parametrize(("name", "value"), [("cores", lambda: 1.5), ("CAN_GIVE_WAY", False)])
 def test_nobody_where_there_is_one_core_or_others_would_suffer(
-    engine: NativeEngine, monkeypatch: pytest.MonkeyPatch
+    engine: NativeEngine, name: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("cores", lambda: 1.5), ("CAN_GIVE_WAY", False)):
-        with monkeypatch.context() as here:
-            here.setattr(second_thread, name, value)
-            take_second_thread(engine, lambda _: pytest.fail("nothing needs to be measured"))
+    monkeypatch.setattr(second_thread, name, value)
+    tried = list[int]()
+
+    def measure(_: object) -> float:
+        tried.append(engine.threads)
+        return 7.0
+
+    assert take_second_thread(engine, measure) == 7.0
+    assert tried == [1], "nothing else needs to be measured"
     assert engine.threads == 1
 
 

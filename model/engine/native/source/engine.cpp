@@ -60,14 +60,13 @@ EXPORT void tradefours_free_network(Network* network) { delete network; }
 
 EXPORT int64_t tradefours_weight_bytes(const Network* network) { return network->weight_bytes(); }
 
-// Whether a second thread works beside the one that calls, where a core has nothing else to do. False: there is none to be had.
+// Asks for a second thread beside the one that calls, or for none. Whether there is one: the system may refuse it.
 EXPORT bool tradefours_pair(Network* network, bool two) {
     try {
         network->hands->pair(two);
-        return true;
     } catch (const std::system_error&) {
-        return false;
     }
+    return network->hands->are_two();
 }
 
 EXPORT Cache* tradefours_sequence(const Network* network) {

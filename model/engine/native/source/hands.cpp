@@ -90,7 +90,7 @@ void Hands::begin() {
 void Hands::bury(std::shared_ptr<void> memory) {
     {
         std::lock_guard<std::mutex> lock(graves_mutex_);
-        if (are_two()) graves_.push_back(std::move(memory));
+        graves_.push_back(std::move(memory));
     }
     clear_graves();
 }

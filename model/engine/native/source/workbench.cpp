@@ -13,7 +13,7 @@ size_t scratch_bytes(size_t columns, size_t wide) {
 
 Workbench::Workbench(Hands& given, Format weights, int width, int inner, int hidden, size_t weight_bytes)
     : kernels(given.kernels),
-      hands(given),
+      hands_(given),
       format_(weights),
       width_(width),
       hidden_(hidden),
@@ -26,7 +26,7 @@ Workbench::Workbench(Hands& given, Format weights, int width, int inner, int hid
     wide_ = scales_ + kRows * columns / kGroup;
     rounded_ = reinterpret_cast<uint8_t*>(wide_ + kRows * std::max(2 * hidden, width));
     std::iota(all_rows_, all_rows_ + kRows, 0);
-    hands.make_room(kRows * std::max<size_t>(columns, 2 * hidden), 0, 0);
+    hands_.make_room(kRows * std::max<size_t>(columns, 2 * hidden), 0, 0);
 }
 
 Packed Workbench::pack(const float* matrix, int count, int columns, const std::vector<int>& order) {
@@ -72,7 +72,7 @@ Activations Workbench::rounded(int columns, int n) const {
 }
 
 void Workbench::multiply(const Packed& m, int n, float* out) const {
-    hands.multiply(m, 0, m.rows, rounded(m.columns, n), all_rows_, n, out, m.rows);
+    hands_.multiply(m, 0, m.rows, rounded(m.columns, n), all_rows_, n, out, m.rows);
 }
 
 void Workbench::add(const Packed& m, int n, float* stream) const {

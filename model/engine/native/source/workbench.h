@@ -32,11 +32,11 @@ public:
     void add_mlp(const Mlp&, int n, float* stream);
 
     const Kernels& kernels;
-    Hands& hands;
     const int* all_rows() const { return all_rows_; }
     size_t weight_bytes() const { return packed_.bytes(); }
 
 private:
+    Hands& hands_;
     const Format format_;
     const int width_, hidden_;
     const Memory packed_;
